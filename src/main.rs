@@ -1,0 +1,2 @@
+//! launchgate.
+fn main() {}
