@@ -1,1 +1,11 @@
-//! Core.
+//! The language of launches and every decision about them.
+//!
+//! Floor 0: no clock, no IO, no async, no logging, no randomness. Facts arrive as events with their time, decisions
+//! leave as values and effects. Start at [`state`] for the kernel, at [`plan`] for what a launch file compiles to, at
+//! [`report`] for what every reader sees.
+
+pub mod name;
+pub mod observation;
+pub mod problem;
+pub mod reading;
+pub mod time;

@@ -1,1 +1,18 @@
-//! Probes.
+//! Every way of looking at a launch.
+//!
+//! Floor 1: probes observe and report [readings](launchgate_core::reading); they never see a threshold and never
+//! decide. One file per kind; a new kind is that file and two adjacent lines below.
+
+pub mod guard;
+pub mod probe;
+pub mod registry;
+pub mod secret;
+pub mod strict;
+
+pub use probe::{Context, Probe};
+pub use registry::{DynProbe, Registry};
+
+/// The probes that are compiled in.
+pub fn builtin() -> Registry {
+    Registry::default()
+}

@@ -1,0 +1,73 @@
+//! What a probe is: a way to look, with settings, declared readings and one act of looking.
+//!
+//! A probe never sees a threshold and never decides. It makes one attempt; cadence, retries and judgement belong to
+//! others. It keeps within [`Context::deadline`], though the runner enforces that from outside as well.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launchgate_core::observation::Failure;
+use launchgate_core::problem::Problem;
+use launchgate_core::reading::{ReadingSpec, Readings};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+/// What a probe is told about the moment it looks in. It holds no threshold.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// When the look must have ended.
+    pub deadline: Instant,
+    /// The wall-clock time at which the look began; date rules count from here.
+    pub now: Timestamp,
+    /// The launch's planned go-live, for readings such as "days left at go-live".
+    pub go_live: Option<Timestamp>,
+    /// The folder that relative paths in settings count from: the launch file's own.
+    pub folder: PathBuf,
+}
+
+impl Context {
+    /// A context for a single look that must end within `timeout`.
+    pub fn new(
+        timeout: Duration,
+        now: Timestamp,
+        go_live: Option<Timestamp>,
+        folder: PathBuf,
+    ) -> Self {
+        Self { deadline: Instant::now() + timeout, now, go_live, folder }
+    }
+
+    /// The time left until the deadline, zero when it has passed.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// A kind of probe. A new one is a file with this implemented and two adjacent lines in `lib.rs`.
+pub trait Probe: Sized + Send + Sync + 'static {
+    /// The kind's name in launch files, the API, metrics and docs.
+    const KIND: &'static str;
+    /// A working `with:` block in YAML; it stands on the kind's docs page and is compiled by a test.
+    const EXAMPLE: &'static str;
+    /// The settings under `with:`. Doc comments on its fields are the reference page.
+    type Settings: DeserializeOwned + JsonSchema;
+
+    /// Turns settings into a probe. Pure: it parses and checks, but neither looks nor connects.
+    ///
+    /// # Errors
+    /// Every problem in the settings, with paths relative to them.
+    fn new(settings: Self::Settings) -> Result<Self, Vec<Problem>>;
+
+    /// The readings that a look can bring, for the compiler of expectations.
+    fn readings(&self) -> Vec<ReadingSpec>;
+
+    /// The hosts that a look talks to, `name:port`, for limits per host. Empty for what stays on this machine.
+    fn hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Looks once.
+    fn observe(&self, cx: &Context) -> impl Future<Output = Result<Readings, Failure>> + Send;
+}
