@@ -4,8 +4,16 @@
 //! leave as values and effects. Start at [`state`] for the kernel, at [`plan`] for what a launch file compiles to, at
 //! [`report`] for what every reader sees.
 
+pub mod attestation;
+pub mod check;
+pub mod expectation;
+pub mod gate;
+pub mod milestone;
 pub mod name;
 pub mod observation;
+pub mod plan;
 pub mod problem;
+pub mod procedure;
 pub mod reading;
 pub mod time;
+pub mod trigger;

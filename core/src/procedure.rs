@@ -1,0 +1,52 @@
+//! A procedure: the steps to take, as written. It never changes once a run of it has begun.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::milestone::Milestone;
+use crate::name::Name;
+
+/// What a step does to the world, and so what may be done about it after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It changes nothing and may be repeated.
+    Read,
+    /// Doing it twice is the same as doing it once.
+    Idempotent,
+    /// It must not be done twice: after a crash a person decides.
+    Once,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The step's name within its procedure.
+    pub id: Name,
+    /// The kind of action: `exec`, `http`, `notify`, `wait`, `manual`.
+    pub action: Name,
+    /// The action's settings, compiled and complete, secrets by reference.
+    pub settings: Json,
+    /// How long it may take.
+    #[serde(with = "crate::time::duration_text")]
+    pub timeout: Duration,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Whether the procedure stops when it fails.
+    pub critical: bool,
+    /// The milestone without which the step is skipped.
+    pub when: Option<Milestone>,
+    /// The role that does it or watches it.
+    pub owner: Option<Name>,
+}
+
+/// Steps in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Procedure {
+    /// The name.
+    pub id: Name,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
