@@ -4,6 +4,7 @@
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
 pub mod dial;
+pub mod dns;
 pub mod guard;
 pub mod probe;
 pub mod registry;
@@ -16,5 +17,5 @@ pub use registry::{DynProbe, Registry};
 
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
-    Registry::default().with::<tls::Tls>()
+    Registry::default().with::<dns::Dns>().with::<tls::Tls>()
 }
