@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, SOA};
+use hickory_resolver::proto::rr::rdata::{A, NS, SOA};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure};
@@ -12,7 +12,7 @@ use launchgate_core::reading::{Readings, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::dns::Dns;
+use crate::dns::{Dns, servers};
 use crate::probe::{Context, Probe};
 
 /// How a server of the tests behaves.
@@ -30,8 +30,10 @@ enum Behaviour {
     Fails,
     /// It never answers.
     Drops,
+    /// It knows that `example.` has the name server `ns.example.` at 127.0.0.53.
+    Delegates,
 }
-use Behaviour::{Cuts, Drops, Fails, NoData, NoName, Says};
+use Behaviour::{Cuts, Delegates, Drops, Fails, NoData, NoName, Says};
 
 fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool) -> Message {
     let query = request.queries.first().expect("a question").clone();
@@ -54,6 +56,19 @@ fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool
             let data = RData::A(A(Ipv4Addr::new(203, 0, 113, last)));
             answer.add_answer(Record::from_rdata(query.name, 300, data));
         }
+        Delegates => match (query.name.to_ascii().as_str(), query.query_type) {
+            ("example.", RecordType::NS) => {
+                let data = RData::NS(NS(Name::from_ascii("ns.example.").expect("a name")));
+                answer.add_answer(Record::from_rdata(query.name, 300, data));
+            }
+            ("ns.example.", RecordType::A) => {
+                let data = RData::A(A(Ipv4Addr::new(127, 0, 0, 53)));
+                answer.add_answer(Record::from_rdata(query.name, 300, data));
+            }
+            _ => {
+                answer.add_authority(soa);
+            }
+        },
         Says(_) | Cuts(_) | NoData | Drops => {
             answer.add_authority(soa);
         }
@@ -189,4 +204,15 @@ async fn silence_everywhere_is_a_failure_that_names_the_servers() {
     let failure = look(&[Drops], &[Drops]).await.expect_err("nobody answers");
     assert_eq!(failure.cause, Cause::Timeout);
     assert_eq!(failure.message.matches("127.0.0.1:").count(), 2, "{failure}");
+}
+
+#[tokio::test]
+async fn name_servers_are_found_from_the_name_upwards() {
+    let name = Name::from_ascii("www.shop.example.").expect("a name");
+    let step = Duration::from_millis(300);
+    let resolvers = [serve(Fails, false).await, serve(Delegates, false).await];
+    let (zone, found) = servers::find(&name, &resolvers, step).await.expect("a zone");
+    assert_eq!(zone.to_ascii(), "example.");
+    assert_eq!(found, [SocketAddr::from(([127, 0, 0, 53], 53))]);
+    assert_eq!(servers::find(&name, &resolvers[..1], step).await, None);
 }

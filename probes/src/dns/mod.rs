@@ -115,16 +115,17 @@ resolvers: public
 
     fn new(settings: Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let name = Name::from_utf8(&settings.name)
-            .ok()
-            .filter(|name| !settings.name.is_empty() && name.num_labels() < 128);
+        let name = Name::from_utf8(&settings.name).ok().filter(|_| !settings.name.is_empty());
         if name.is_none() {
             problems.push(Problem::at("name", format!("`{}` is no name", settings.name)));
         }
         let resolvers = Resolvers::read(settings.resolvers.as_ref(), &mut problems);
         let name_servers =
             settings.name_servers.map(|list| servers::read("name_servers", &list, &mut problems));
-        if matches!((&resolvers, &name_servers), (Resolvers::These(r), Some(n)) if r.is_empty() && n.is_empty())
+        let nobody = |servers: &Option<Vec<_>>| servers.as_ref().is_none_or(Vec::is_empty);
+        if problems.is_empty()
+            && matches!(&resolvers, Resolvers::These(r) if r.is_empty())
+            && nobody(&name_servers)
         {
             problems.push(Problem::at("resolvers", "there is no server to ask"));
         }
@@ -168,29 +169,19 @@ resolvers: public
         ]
     }
 
+    fn hosts(&self) -> Vec<String> {
+        let given = self.name_servers.iter().flatten();
+        let resolvers = match &self.resolvers {
+            Resolvers::System => [].as_slice(),
+            Resolvers::These(these) => these,
+        };
+        given.chain(resolvers).map(ToString::to_string).collect()
+    }
+
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
         let resolvers = self.resolvers.addresses()?;
         let authorities = async {
-            match &self.name_servers {
-                Some(given) => (self.name.clone(), given.clone(), None),
-                None => {
-                    // Half of the time, so that the other half is left for asking whom was found.
-                    let within = cx.remaining().mul_f64(0.45);
-                    let step = self.timeout.min(within / 3);
-                    let found = servers::find(&self.name, &resolvers, step);
-                    match tokio::time::timeout(within, found).await {
-                        Ok(Some((zone, found))) => (zone, found, None),
-                        _ => (
-                            self.name.clone(),
-                            Vec::new(),
-                            Some("the zone's own name servers were not found"),
-                        ),
-                    }
-                }
-            }
-        };
-        let authorities = async {
-            let (zone, addresses, note) = authorities.await;
+            let (zone, addresses, note) = self.authorities(&resolvers, cx).await;
             let asked = addresses.iter().map(|a| self.ask(*a, Role::Authority, Some(&zone), cx));
             (join_all(asked).await, note)
         };
@@ -205,6 +196,25 @@ resolvers: public
 }
 
 impl Dns {
+    /// The zone and its name servers: those given, or those found; with a remark when there are none to be found.
+    async fn authorities(
+        &self,
+        resolvers: &[SocketAddr],
+        cx: &Context,
+    ) -> (Name, Vec<SocketAddr>, Option<&'static str>) {
+        if let Some(given) = &self.name_servers {
+            return (self.name.clone(), given.clone(), None);
+        }
+        // Half of the time, so that the other half is left for asking whom was found.
+        let within = cx.remaining().mul_f64(0.45);
+        let find = servers::find(&self.name, resolvers, self.timeout.min(within / 3));
+        if let Ok(Some((zone, found))) = tokio::time::timeout(within, find).await {
+            return (zone, found, None);
+        }
+        let note = "the zone's own name servers were not found, so the resolvers stand alone";
+        (self.name.clone(), Vec::new(), Some(note))
+    }
+
     /// Asks one server, and for the serial of `zone` beside it.
     async fn ask(
         &self,
@@ -225,5 +235,48 @@ impl Dns {
             Err(failure) => Said::Silent(failure),
         };
         Server { address, said, serial }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_with_their_place() {
+        let rows = [
+            ("no name", json!({"name": "", "type": "A"}), "name: `` is no name"),
+            (
+                "a slip",
+                json!({"name": "x.example", "type": "A", "resolvers": "pubilc"}),
+                "resolvers: `pubilc` names no resolvers (did you mean `public`?)",
+            ),
+            (
+                "a name for an address",
+                json!({"name": "x.example", "type": "A", "resolvers": ["dns.example"]}),
+                "resolvers[0]: `dns.example` is no address (write it like `192.0.2.53` or `192.0.2.53:5353`)",
+            ),
+            (
+                "nobody to ask",
+                json!({"name": "x.example", "type": "A", "resolvers": []}),
+                "resolvers: there is no server to ask",
+            ),
+            (
+                "no time",
+                json!({"name": "x.example", "type": "A", "timeout": "0s"}),
+                "timeout: it must be longer than nothing",
+            ),
+        ];
+        for (row, settings, said) in rows {
+            let settings = crate::strict::read(settings).expect("it has the right shape");
+            let problems = Dns::new(settings).expect_err(row);
+            assert_eq!(
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                [said],
+                "{row}"
+            );
+        }
     }
 }

@@ -248,3 +248,41 @@ fn addresses(given: Option<OneOrMany>, port: u16, problems: &mut Vec<Problem>) -
     }
     read
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_with_their_place() {
+        let rows = [
+            ("no host", json!({"host": ""}), "host: `` is neither a name nor an address"),
+            (
+                "another name to ask for",
+                json!({"host": "x.example", "server_name": "a b"}),
+                "server_name: `a b` is neither a name nor an address",
+            ),
+            (
+                "a name among many",
+                json!({"host": "x.example", "names": ["*.x.example", "a b"]}),
+                "names[1]: `a b` is neither a name nor an address",
+            ),
+            (
+                "a name for an address",
+                json!({"host": "x.example", "address": "y.example"}),
+                "address: `y.example` is no address (write it like `203.0.113.10` or `203.0.113.10:8443`)",
+            ),
+        ];
+        for (row, settings, said) in rows {
+            let settings = crate::strict::read(settings).expect("it has the right shape");
+            let problems = Tls::new(settings).expect_err(row);
+            assert_eq!(
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                [said],
+                "{row}"
+            );
+        }
+    }
+}
