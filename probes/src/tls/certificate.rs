@@ -262,4 +262,43 @@ mod tests {
             assert_eq!(matches(&plain(pattern), &plain(name)), covered, "{row}");
         }
     }
+
+    /// Self-signed by `CN=weak.example` with RSA 1024 and SHA-1, until 2036-11-20; also for 192.0.2.1.
+    const WEAK: &str = "\
+-----BEGIN CERTIFICATE-----
+MIICKTCCAZKgAwIBAgIUf08M8AJq7/5i0MaeMA2y8xb1Lu0wDQYJKoZIhvcNAQEF
+BQAwFzEVMBMGA1UEAwwMd2Vhay5leGFtcGxlMB4XDTI2MTEyMzE1MjcxNloXDTM2
+MTEyMDE1MjcxNlowFzEVMBMGA1UEAwwMd2Vhay5leGFtcGxlMIGfMA0GCSqGSIb3
+DQEBAQUAA4GNADCBiQKBgQC7xcwDnj33OxHwgyM/IvajzL+g1D/zb33sKLORDS9H
+C96QnnA/LtEqaSiwpwVU7uuuPvXDWTd0Nwc2EDQX9xNx4XiR1uInMuloFdXjQOQD
+aAUheik2EXaxPOUf3+VXEPl3ZEcS++jkxqZR8Sm8eVz0P+lb4c5O68eN0/d0liYB
+NQIDAQABo3IwcDAdBgNVHQ4EFgQULlPkyfD88PsoeX8K62O2cE4CEQYwHwYDVR0j
+BBgwFoAULlPkyfD88PsoeX8K62O2cE4CEQYwDwYDVR0TAQH/BAUwAwEB/zAdBgNV
+HREEFjAUggx3ZWFrLmV4YW1wbGWHBMAAAgEwDQYJKoZIhvcNAQEFBQADgYEApUZ5
+f4gL7wt95jysChUXzW8WTfNaKtNbGf0p4x39H0KrqQzpK2G6/xZGxPHEXfjd/3Sa
+YvY0bNatUDWdzN8osQZuxB5Y4XC6QoNiX571Knl1ZdM2SH5kqrsYeM2wI9LeXDYL
+I2YuHm3qoRsr5x4dhRnfDb9os2cwL+kxpRJJjoM=
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn a_weak_certificate_is_called_weak() {
+        use rustls::pki_types::pem::PemObject;
+        let chain = [CertificateDer::from_pem_slice(WEAK.as_bytes()).expect("a certificate")];
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let judge = Judge {
+            roots: &RootCertStore::empty(),
+            algorithms: provider.signature_verification_algorithms,
+            now: "2026-12-01T00:00:00Z".parse().expect("a timestamp"),
+            server_name: "weak.example",
+            names: &["WEAK.example".into(), "192.0.2.1".into(), "192.0.2.2".into()],
+        };
+        let facts = read(&chain, &judge).expect("it can be read");
+        assert_eq!((facts.key.as_str(), facts.key_strong), ("RSA 1024", false));
+        assert_eq!(facts.signature, "sha1WithRSAEncryption");
+        assert!(!facts.signature_strong);
+        assert_eq!(facts.missing, ["192.0.2.2"]);
+        assert_eq!(facts.expires.to_string(), "2036-11-20T15:27:16Z");
+        assert!(facts.trust_error.is_some());
+    }
 }
