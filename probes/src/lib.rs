@@ -3,16 +3,19 @@
 //! Floor 1: probes observe and report [readings](launchgate_core::reading); they never see a threshold and never
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
+pub mod dial;
+pub mod dns;
 pub mod guard;
 pub mod probe;
 pub mod registry;
 pub mod secret;
 pub mod strict;
+pub mod tls;
 
 pub use probe::{Context, Probe};
 pub use registry::{DynProbe, Registry};
 
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
-    Registry::default()
+    Registry::default().with::<dns::Dns>().with::<tls::Tls>()
 }

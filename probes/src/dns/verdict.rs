@@ -1,0 +1,209 @@
+//! From what every server said to readings: what the zone says, and how many resolvers have heard of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use launchgate_core::observation::{Cause, Failure};
+use launchgate_core::reading::Readings;
+
+use super::answer::{Known, Said, code_name};
+
+/// One server and what it said.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// Its address.
+    pub(super) address: SocketAddr,
+    /// What it said to the question.
+    pub(super) said: Said,
+    /// The zone's serial as it has it; asked of authorities only.
+    pub(super) serial: Option<u32>,
+}
+
+/// What the authorities say as one.
+enum Authority<'a> {
+    /// None was asked, or none answered.
+    Absent,
+    /// All that answered did so with authority, and the same.
+    Agrees(&'a Known),
+    /// They differ, or one answered without knowing.
+    Differs,
+}
+
+/// Reads all servers together.
+///
+/// # Errors
+/// When no server answered: the cause that all share, or *unreachable*, with every server named.
+pub(super) fn read(authorities: &[Server], resolvers: &[Server]) -> Result<Readings, Failure> {
+    let all = || authorities.iter().chain(resolvers);
+    let asked = all().count();
+    let responding = all().filter(|s| !matches!(s.said, Said::Silent(_))).count();
+    if responding == 0 {
+        return Err(silence(all()));
+    }
+    let authority = agreed(authorities);
+    let majority = majority(resolvers);
+    let reference = match authority {
+        Authority::Agrees(known) => Some(known),
+        Authority::Absent | Authority::Differs => majority,
+    };
+    let mut readings = Readings::new().number("responding", percent(responding, asked));
+    readings = match authority {
+        Authority::Absent => readings,
+        Authority::Agrees(_) => readings.flag("authorities_agree", true),
+        Authority::Differs => readings.flag("authorities_agree", false),
+    };
+    if !resolvers.is_empty() {
+        let agreeing = match authority {
+            Authority::Agrees(alias @ Known::Alias(_)) => {
+                largest(resolvers.iter().filter(|s| s.said.agrees(alias)))
+            }
+            Authority::Agrees(known) => resolvers.iter().filter(|s| s.said.agrees(known)).count(),
+            Authority::Absent | Authority::Differs => largest(resolvers),
+        };
+        readings = readings.number("agreement", percent(agreeing, resolvers.len()));
+    }
+    readings = match answers(reference, resolvers) {
+        Some(answers) => readings.texts("answers", answers),
+        None => readings.note("no answer is held by a majority, so there is no reading `answers`"),
+    };
+    if let Some(ttl) = authorities.iter().filter_map(|s| ttl(&s.said)).min() {
+        readings = readings.number("ttl", f64::from(ttl));
+    }
+    if let Some(code) = code(authorities, resolvers) {
+        readings = readings.text("rcode", code);
+    }
+    let serials: BTreeSet<u32> = authorities.iter().filter_map(|s| s.serial).collect();
+    if !serials.is_empty() {
+        readings = readings.texts("serials", serials.iter().map(ToString::to_string));
+    }
+    if let Some(Known::Alias(target)) = reference {
+        readings = readings.note(format!(
+            "the zone's alias leads to {target}, beyond its own servers: `answers` is what the resolvers that follow it \
+             say, and `ttl` the alias's own"
+        ));
+    }
+    Ok(parts(readings, authorities, resolvers, reference))
+}
+
+fn agreed(authorities: &[Server]) -> Authority<'_> {
+    let mut answered =
+        authorities.iter().map(|s| &s.said).filter(|said| !matches!(said, Said::Silent(_)));
+    let Some(first) = answered.next() else { return Authority::Absent };
+    let Some(known) = vote(first) else { return Authority::Differs };
+    if answered.all(|said| vote(said) == Some(known)) {
+        Authority::Agrees(known)
+    } else {
+        Authority::Differs
+    }
+}
+
+/// What an authority's answer counts for: nothing unless it was given with authority.
+fn vote(said: &Said) -> Option<&Known> {
+    match said {
+        Said::Knows { known, authoritative: true, .. } => Some(known),
+        Said::Knows { .. } | Said::Declines(_) | Said::Refers | Said::Silent(_) => None,
+    }
+}
+
+/// The servers by what they know.
+fn groups<'a>(servers: impl IntoIterator<Item = &'a Server>) -> BTreeMap<&'a Known, usize> {
+    let mut groups = BTreeMap::new();
+    for known in servers.into_iter().filter_map(|s| s.said.known()) {
+        *groups.entry(known).or_insert(0) += 1;
+    }
+    groups
+}
+
+fn largest<'a>(servers: impl IntoIterator<Item = &'a Server>) -> usize {
+    groups(servers).into_values().max().unwrap_or(0)
+}
+
+/// What more servers know than know anything else; nothing when there is a tie.
+fn majority<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Option<&'a Known> {
+    let groups = groups(servers);
+    let most = groups.values().max()?;
+    let mut leading = groups.iter().filter(|(_, count)| *count == most);
+    match (leading.next(), leading.next()) {
+        (Some((known, _)), None) => Some(known),
+        _ => None,
+    }
+}
+
+fn answers(reference: Option<&Known>, resolvers: &[Server]) -> Option<Vec<String>> {
+    match reference? {
+        Known::Records(records) => Some(records.iter().cloned().collect()),
+        Known::NoData | Known::NoName => Some(Vec::new()),
+        alias @ Known::Alias(_) => {
+            let following = resolvers.iter().filter(|s| s.said.agrees(alias));
+            match majority(following)? {
+                Known::Records(records) => Some(records.iter().cloned().collect()),
+                Known::NoData | Known::NoName => Some(Vec::new()),
+                Known::Alias(_) => None,
+            }
+        }
+    }
+}
+
+/// The time to live as an authority gives it; a cache's counts down.
+fn ttl(said: &Said) -> Option<u32> {
+    match said {
+        Said::Knows { ttl, authoritative: true, .. } => *ttl,
+        Said::Knows { .. } | Said::Declines(_) | Said::Refers | Said::Silent(_) => None,
+    }
+}
+
+/// The response code that most authorities gave, or most resolvers where no authority answered.
+fn code(authorities: &[Server], resolvers: &[Server]) -> Option<&'static str> {
+    let most = |servers: &[Server]| {
+        let mut counts = BTreeMap::new();
+        for code in servers.iter().filter_map(|s| s.said.code()) {
+            *counts.entry(code_name(code)).or_insert(0_usize) += 1;
+        }
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(code, _)| code)
+    };
+    most(authorities).or_else(|| most(resolvers))
+}
+
+fn parts(
+    mut readings: Readings,
+    authorities: &[Server],
+    resolvers: &[Server],
+    reference: Option<&Known>,
+) -> Readings {
+    for server in authorities {
+        let lame = matches!(server.said, Said::Knows { authoritative: false, .. });
+        let odd = vote(&server.said).is_none() || vote(&server.said) != reference;
+        let says = if lame {
+            format!("{}, without authority", server.said)
+        } else {
+            server.said.to_string()
+        };
+        readings = readings.part(format!("name server {}", server.address), says, odd);
+    }
+    for server in resolvers {
+        let odd = !reference.is_some_and(|known| server.said.agrees(known));
+        readings =
+            readings.part(format!("resolver {}", server.address), server.said.to_string(), odd);
+    }
+    readings
+}
+
+fn silence<'a>(servers: impl Iterator<Item = &'a Server>) -> Failure {
+    let (mut causes, mut said) = (BTreeSet::new(), Vec::new());
+    for server in servers {
+        if let Said::Silent(failure) = &server.said {
+            causes.insert(failure.cause);
+            said.push(failure.message.clone());
+        }
+    }
+    let cause = match causes.first() {
+        Some(cause) if causes.len() == 1 => *cause,
+        _ => Cause::Unreachable,
+    };
+    Failure::new(cause, format!("no server answered: {}", said.join("; ")))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are few servers")]
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole as f64
+}
