@@ -1,0 +1,7 @@
+//! Real servers on loopback: one file per server, each a direct foreground child with its data in
+//! a temporary folder. Nothing here listens on, or asks, anything outside 127.0.0.0/8, and nothing
+//! here judges an answer: the tests do.
+
+pub(crate) mod process;
+pub(crate) mod prometheus;
+pub(crate) mod service;

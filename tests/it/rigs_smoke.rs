@@ -1,0 +1,74 @@
+//! One test per rig: it starts, gives its first good answer, and its faults are the faults it says.
+
+use std::time::{Duration, SystemTime};
+
+use crate::rig::process::{need, poll_until, program, run};
+use crate::rig::prometheus::{Prometheus, Series};
+use crate::rig::service::Service;
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What curl prints; `None` when it does not get an answer within a second.
+fn curl(args: &[&str]) -> Option<String> {
+    let output = program("curl").args(["--silent", "--max-time", "1"]).args(args).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The single value that a PromQL query yields.
+fn query(prometheus: &Prometheus, promql: &str) -> Option<f64> {
+    let url = format!("{}/api/v1/query", prometheus.url());
+    let text = curl(&["--get", &url, "--data-urlencode", &format!("query={promql}")])?;
+    let answer: serde_json::Value = serde_json::from_str(&text).ok()?;
+    answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+}
+
+#[test]
+fn prometheus_scrapes_the_service_and_takes_remote_writes() {
+    if !(need("prometheus") && need("curl")) {
+        return;
+    }
+    let service = Service::start();
+    service.set_traffic(200.0, 0.3);
+    let mut prometheus = Prometheus::start(&[("checkout", service.address())]);
+
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+    let now_ms = i64::try_from(now.as_millis()).expect("this century fits");
+    let slope = |code, per_second: u32| Series {
+        name: "written_total",
+        labels: vec![("job", "smoke"), ("code", code)],
+        samples: (0..60_u32)
+            .map(|i| (f64::from(i * per_second * 5), now_ms - i64::from(59 - i) * 5_000))
+            .collect(),
+    };
+    prometheus.remote_write(&[slope("200", 93), slope("500", 7)]);
+    let ratio = "sum(rate(written_total{code=\"500\"}[4m])) / sum(rate(written_total[4m]))";
+    let written = query(&prometheus, ratio).expect("a remote write can be asked for at once");
+    assert!((written - 0.07).abs() < 1e-9, "{written}");
+
+    prometheus.freeze();
+    assert_eq!(query(&prometheus, "1"), None, "a frozen server does not answer");
+    prometheus.thaw();
+
+    prometheus.stop();
+    assert_eq!(query(&prometheus, "1"), None, "a stopped server does not answer");
+    prometheus.restart();
+    let kept = query(&prometheus, "count(written_total)");
+    assert_eq!(kept, Some(2.0), "the data outlives a restart");
+
+    service.set_errors(0.5);
+    let health = curl(&[&format!("{}/healthz", service.url())]);
+    assert_eq!(health.as_deref(), Some("{\"status\":\"ok\"}"));
+    let errors =
+        "sum(rate(http_requests_total{code=\"500\"}[1s])) / sum(rate(http_requests_total[1s]))";
+    poll_until(PATIENCE, "error ratio of one half", || {
+        query(&prometheus, errors).filter(|ratio| (ratio - 0.5).abs() < 0.02)
+    });
+    let p99 = "histogram_quantile(0.99, rate(http_request_duration_seconds_bucket[1s]))";
+    let p99 = query(&prometheus, p99).expect("the histogram is scraped as well");
+    assert!((p99 - 0.4975).abs() < 1e-6, "{p99}");
+
+    run(program("curl").args(["-sSf", "-m", "1", &format!("{}/set?err=0", service.url())]));
+    poll_until(PATIENCE, "error ratio of zero", || {
+        query(&prometheus, errors).filter(|ratio| *ratio < 1e-9)
+    });
+}
