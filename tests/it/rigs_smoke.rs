@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::rig::postgres::{Pair, Role};
 use crate::rig::process::{need, poll_until, program, run};
 use crate::rig::prometheus::{Prometheus, Series};
 use crate::rig::service::Service;
@@ -71,4 +72,45 @@ fn prometheus_scrapes_the_service_and_takes_remote_writes() {
     poll_until(PATIENCE, "error ratio of zero", || {
         query(&prometheus, errors).filter(|ratio| *ratio < 1e-9)
     });
+}
+
+#[test]
+fn a_postgres_standby_falls_behind_and_catches_up() {
+    if !need("postgres") {
+        return;
+    }
+    let mut pair = Pair::start();
+    let rows = |pair: &Pair, role| pair.query(role, "select count(*) from written");
+    let bytes_behind = |pair: &Pair| {
+        let sql = "select pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn)::bigint \
+                   from pg_stat_replication";
+        pair.query(Role::Primary, sql)?.parse::<u64>().ok()
+    };
+    let caught_up = |pair: &Pair, count: &str| {
+        poll_until(PATIENCE, "standby that has every row", || {
+            rows(pair, Role::Standby).filter(|seen| seen == count)
+        });
+    };
+    pair.write_rows(10);
+    caught_up(&pair, "10");
+
+    pair.pause_replay();
+    pair.write_rows(10);
+    assert_eq!(rows(&pair, Role::Standby).as_deref(), Some("10"), "a paused standby is old");
+    pair.resume_replay();
+    caught_up(&pair, "20");
+
+    pair.freeze_receiver();
+    pair.write_rows(100);
+    let behind = bytes_behind(&pair).expect("the row stays for three seconds");
+    assert!(behind > 100_000, "{behind} bytes behind");
+    pair.thaw_receiver();
+    caught_up(&pair, "120");
+
+    pair.stop(Role::Primary);
+    poll_until(PATIENCE, "standby without a WAL receiver", || {
+        let count = pair.query(Role::Standby, "select count(*) from pg_stat_wal_receiver");
+        count.filter(|count| count == "0")
+    });
+    assert_eq!(rows(&pair, Role::Primary), None, "a stopped primary does not answer");
 }
