@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::rig::nginx::{Nginx, Site};
+use crate::rig::pki::Flavour;
 use crate::rig::postgres::{Pair, Role};
 use crate::rig::process::{need, poll_until, program, run};
 use crate::rig::prometheus::{Prometheus, Series};
@@ -113,4 +115,49 @@ fn a_postgres_standby_falls_behind_and_catches_up() {
         count.filter(|count| count == "0")
     });
     assert_eq!(rows(&pair, Role::Primary), None, "a stopped primary does not answer");
+}
+
+#[test]
+fn nginx_serves_every_site_as_it_says() {
+    if !(need("nginx") && need("openssl") && need("curl")) {
+        return;
+    }
+    let nginx = Nginx::start();
+    let root = nginx.pki().root();
+    // curl's exit code (60: the certificate is refused, 47: too many redirects), the status, the
+    // code that OpenSSL gave the chain (1: it never got that far, the name is wrong), and the HSTS
+    // header.
+    let year = "max-age=31536000; includeSubDomains";
+    let rows = [
+        (Site::Tls(Flavour::Days91), "0 200 0", year),
+        (Site::Tls(Flavour::Days89), "0 200 0", year),
+        (Site::Tls(Flavour::Expired), "60 000 10", ""),
+        (Site::Tls(Flavour::WrongHost), "60 000 1", ""),
+        (Site::Tls(Flavour::MissingSan), "60 000 1", ""),
+        (Site::Tls(Flavour::SelfSigned), "60 000 18", ""),
+        (Site::Tls(Flavour::Incomplete), "60 000 20", ""),
+        (Site::NoHsts, "0 200 0", ""),
+        (Site::ShortHsts, "0 200 0", "max-age=300"),
+        (Site::Redirect, "0 200 0", year),
+        (Site::Loop, "47 302 0", ""),
+        (Site::Plain, "0 200 0", ""),
+        (Site::Broken, "0 500 0", ""),
+    ];
+    assert_eq!(rows.map(|row| row.0), Site::all(), "every site has its row");
+    for (site, outcome, hsts) in rows {
+        let output = program("curl")
+            .args(["-s", "-m", "2", "-L", "--max-redirs", "3", "-o", "/dev/null", "--cacert"])
+            .arg(&root)
+            .args([
+                "-w",
+                "%{exitcode} %{http_code} %{ssl_verify_result}|%header{strict-transport-security}",
+            ])
+            .arg(nginx.url(site))
+            .output()
+            .expect("curl starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text, format!("{outcome}|{hsts}"), "{site:?}");
+    }
+    let health = curl(&[&format!("{}/healthz", nginx.url(Site::Plain))]);
+    assert_eq!(health.as_deref(), Some("{\"status\":\"ok\",\"version\":\"1.2.3\"}"));
 }

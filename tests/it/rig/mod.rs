@@ -2,6 +2,8 @@
 //! a temporary folder. Nothing here listens on, or asks, anything outside 127.0.0.0/8, and nothing
 //! here judges an answer: the tests do.
 
+pub(crate) mod nginx;
+pub(crate) mod pki;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod prometheus;
