@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::rig::dns::{Dns, FIRST_ADDRESS, Resolver, STALE_ADDRESS, ZONE, dig};
 use crate::rig::nginx::{Nginx, Site};
 use crate::rig::pki::Flavour;
 use crate::rig::postgres::{Pair, Role};
@@ -160,4 +161,49 @@ fn nginx_serves_every_site_as_it_says() {
     }
     let health = curl(&[&format!("{}/healthz", nginx.url(Site::Plain))]);
     assert_eq!(health.as_deref(), Some("{\"status\":\"ok\",\"version\":\"1.2.3\"}"));
+}
+
+#[test]
+fn name_servers_answer_and_fail_as_they_say() {
+    if !["nsd", "unbound", "dnsdist", "dig"].into_iter().all(need) {
+        return;
+    }
+    let mut dns = Dns::start();
+    let www = format!("www.{ZONE}");
+    let ask = |dns: &Dns, resolver| dig(dns.address(resolver), &[&www, "A"]);
+    let (first, stale) = (FIRST_ADDRESS.to_string(), STALE_ADDRESS.to_string());
+    let rows = [
+        (Resolver::First, Some(first.as_str())),
+        (Resolver::Second, Some(&first)),
+        (Resolver::Recursive, Some(&first)),
+        (Resolver::ServerFailure, Some("")),
+        (Resolver::Silent, None),
+        // Slower than dig waits.
+        (Resolver::Slow, None),
+        // dig asks again over TCP.
+        (Resolver::Truncating, Some(&first)),
+        (Resolver::Stale, Some(&stale)),
+    ];
+    for (resolver, answer) in rows {
+        assert_eq!(ask(&dns, resolver).as_deref(), answer, "{resolver:?}");
+    }
+    let truncated = dig(dns.address(Resolver::Truncating), &[&www, "A", "+ignore"]);
+    assert_eq!(truncated.as_deref(), Some(""), "UDP alone gets nothing");
+    let slow = dig(dns.address(Resolver::Slow), &[&www, "A", "+time=5"]);
+    assert_eq!(slow.as_deref(), Some(first.as_str()), "slow, not silent");
+    let failure = program("dig")
+        .args([&format!("@{}", dns.address(Resolver::ServerFailure).ip()), "+tries=1", &www])
+        .args(["-p", &dns.address(Resolver::ServerFailure).port().to_string()])
+        .output()
+        .expect("dig starts");
+    assert!(String::from_utf8_lossy(&failure.stdout).contains("status: SERVFAIL"));
+
+    dns.set_record_on_first("www", "A", "192.0.2.70");
+    assert_eq!(ask(&dns, Resolver::First).as_deref(), Some("192.0.2.70"));
+    assert_eq!(ask(&dns, Resolver::Second), Some(first), "the authorities disagree");
+    poll_until(PATIENCE, "new address at the resolver", || {
+        ask(&dns, Resolver::Recursive).filter(|answer| answer == "192.0.2.70")
+    });
+    dns.set_record("www", "A", "192.0.2.71");
+    assert_eq!(ask(&dns, Resolver::Second).as_deref(), Some("192.0.2.71"), "both were told");
 }
