@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::rig::dns::{Dns, FIRST_ADDRESS, Resolver, STALE_ADDRESS, ZONE, dig};
 use crate::rig::nginx::{Nginx, Site};
+use crate::rig::pgbackrest::{Repository, STANZA};
 use crate::rig::pki::Flavour;
 use crate::rig::postgres::{Pair, Role};
 use crate::rig::process::{need, poll_until, program, run};
@@ -206,4 +207,34 @@ fn name_servers_answer_and_fail_as_they_say() {
     });
     dns.set_record("www", "A", "192.0.2.71");
     assert_eq!(ask(&dns, Resolver::Second).as_deref(), Some("192.0.2.71"), "both were told");
+}
+
+/// The age in hours of the only backup, and its type, as pgBackRest tells them.
+fn only_backup(repository: &Repository) -> (u64, String) {
+    let text = run(program("pgbackrest")
+        .arg(format!("--config={}", repository.config().display()))
+        .arg(format!("--stanza={STANZA}"))
+        .args(["info", "--output=json"]));
+    let answer: serde_json::Value = serde_json::from_str(&text).expect("it was asked for JSON");
+    assert_eq!(answer[0]["status"]["code"], 0, "{text}");
+    let backups = answer[0]["backup"].as_array().expect("a stanza lists its backups");
+    let [backup] = backups.as_slice() else { panic!("one backup: {text}") };
+    let stop = backup["timestamp"]["stop"].as_u64().expect("a moment is in seconds since 1970");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+    let kind = backup["type"].as_str().expect("a backup has a type").to_owned();
+    (now.as_secs().saturating_sub(stop) / 3600, kind)
+}
+
+#[test]
+fn pgbackrest_has_a_fresh_full_backup() {
+    if need("postgres") && need("pgbackrest") {
+        assert_eq!(only_backup(&Repository::fresh()), (0, "full".to_owned()));
+    }
+}
+
+#[test]
+fn pgbackrest_has_an_old_full_backup() {
+    if need("postgres") && need("pgbackrest") && need("faketime") {
+        assert_eq!(only_backup(&Repository::aged(30)), (30, "full".to_owned()));
+    }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod dns;
 pub(crate) mod nginx;
+pub(crate) mod pgbackrest;
 pub(crate) mod pki;
 pub(crate) mod postgres;
 pub(crate) mod process;

@@ -57,8 +57,8 @@ impl Pair {
         std::fs::write(standby_data.join("standby.signal"), "").expect("the folder is ours");
 
         let mut pair = Self {
-            standby: spawn(user, &standby_data, &folder, "standby"),
-            primary: spawn(user, &primary_data, &folder, "primary"),
+            standby: spawn(user, program("postgres"), &standby_data, &folder, "standby"),
+            primary: spawn(user, program("postgres"), &primary_data, &folder, "primary"),
             primary_port,
             standby_port,
             frozen_receiver: None,
@@ -189,9 +189,14 @@ pub(crate) fn configure(data: &Path, sockets: &Path, port: u16, more: &str) {
 }
 
 /// Starts `postgres -D`; its children leave the process group, so it is told to end them.
-pub(crate) fn spawn(user: Option<User>, data: &Path, folder: &TempDir, name: &str) -> Server {
-    let mut command = program("postgres");
-    command.arg("-D").arg(data);
-    as_user(user, &mut command);
-    Server::spawn(command, name, folder.join(&format!("{name}.log"))).ended_by(Signal::QUIT)
+pub(crate) fn spawn(
+    user: Option<User>,
+    mut postgres: Command,
+    data: &Path,
+    folder: &TempDir,
+    name: &str,
+) -> Server {
+    postgres.arg("-D").arg(data);
+    as_user(user, &mut postgres);
+    Server::spawn(postgres, name, folder.join(&format!("{name}.log"))).ended_by(Signal::QUIT)
 }
