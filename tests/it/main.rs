@@ -1,1 +1,4 @@
 //! Integration tests.
+
+mod rig;
+mod rigs_smoke;

@@ -1,0 +1,12 @@
+//! Real servers on loopback: one file per server, each a direct foreground child with its data in
+//! a temporary folder. Nothing here listens on, or asks, anything outside 127.0.0.0/8, and nothing
+//! here judges an answer: the tests do.
+
+pub(crate) mod dns;
+pub(crate) mod nginx;
+pub(crate) mod pgbackrest;
+pub(crate) mod pki;
+pub(crate) mod postgres;
+pub(crate) mod process;
+pub(crate) mod prometheus;
+pub(crate) mod service;

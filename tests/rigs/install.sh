@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Installs the Debian packages whose servers the integration tests start on loopback.
+# Idempotent: a second run finds every command and touches nothing. It never starts a service.
+set -euo pipefail
+
+# Debian's daemons live in sbin, which an ordinary user's PATH leaves out.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+# command:package
+WANTED=(
+  prometheus:prometheus
+  prometheus-blackbox-exporter:prometheus-blackbox-exporter
+  nsd:nsd
+  unbound:unbound
+  dnsdist:dnsdist
+  dig:bind9-dnsutils
+  nginx:nginx-light
+  postgres:postgresql-15
+  pgbackrest:pgbackrest
+  faketime:faketime # makes an old backup without waiting for one
+  openssl:openssl
+  curl:curl
+)
+POLICY=/usr/sbin/policy-rc.d
+
+# Debian keeps PostgreSQL's programs in a folder per version, outside PATH.
+present() {
+  if [ "$1" = postgres ]; then
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null
+  else
+    command -v "$1" >/dev/null
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+commands=()
+packages=()
+for entry in "${WANTED[@]}"; do
+  if ! present "${entry%%:*}"; then
+    commands+=("${entry%%:*}")
+    packages+=("${entry##*:}")
+  fi
+done
+
+if [ "${#commands[@]}" -eq 0 ]; then
+  echo "rigs: every command is already here"
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "rigs: this is not a Debian system; the integration tests need these commands: ${commands[*]}" >&2
+  echo "rigs: tests whose command is missing are skipped, loudly (and fail when CI=true)" >&2
+  if [ "${CI:-}" = true ]; then exit 1; fi
+  exit 0
+fi
+
+# Without this file Debian starts each daemon as it installs it, on every interface.
+if [ ! -e "$POLICY" ]; then
+  trap 'as_root rm -f "$POLICY"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" >/dev/null
+  as_root chmod 755 "$POLICY"
+fi
+
+as_root apt-get -o DPkg::Lock::Timeout=300 update -q
+
+# A release that has another PostgreSQL than 15 (Ubuntu, a later Debian) gets its own.
+for i in "${!packages[@]}"; do
+  if [ "${packages[$i]}" = postgresql-15 ] && ! apt-cache show postgresql-15 >/dev/null 2>&1; then
+    packages[i]=postgresql
+  fi
+done
+
+echo "rigs: installing ${packages[*]}"
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+  -o DPkg::Lock::Timeout=300 "${packages[@]}"
+
+missing=()
+for command in "${commands[@]}"; do
+  present "$command" || missing+=("$command")
+done
+if [ "${#missing[@]}" -ne 0 ]; then
+  echo "rigs: still missing after the installation: ${missing[*]}" >&2
+  exit 1
+fi
