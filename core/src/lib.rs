@@ -15,5 +15,7 @@ pub mod plan;
 pub mod problem;
 pub mod procedure;
 pub mod reading;
+pub mod report;
+pub mod run;
 pub mod time;
 pub mod trigger;

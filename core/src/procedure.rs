@@ -42,6 +42,19 @@ pub struct Step {
     pub owner: Option<Name>,
 }
 
+impl Step {
+    /// Whether a person does it.
+    pub fn is_manual(&self) -> bool {
+        self.action.as_str() == "manual"
+    }
+
+    /// Whether it waits until checks pass.
+    pub fn looks_at_checks(&self) -> bool {
+        let checks = self.settings.get("checks").and_then(Json::as_array);
+        self.action.as_str() == "wait" && checks.is_some_and(|checks| !checks.is_empty())
+    }
+}
+
 /// Steps in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Procedure {

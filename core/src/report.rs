@@ -1,0 +1,167 @@
+//! The report: the one value that the page, the terminal, the API, the metrics and the exit code are drawn from.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::check::{Level, Outcome, Reason};
+use crate::gate::{Blocker, Gates, Verdict};
+use crate::milestone::{Phase, Reached};
+use crate::name::{CheckPath, Name};
+use crate::reading::Readings;
+use crate::run::Run;
+use crate::trigger::{Mode, Status};
+
+/// Everything a reader may see of a launch, at one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The launch.
+    pub launch: Name,
+    /// Its title.
+    pub title: String,
+    /// The version that is launched.
+    pub version: String,
+    /// Where the launch stands.
+    pub phase: Phase,
+    /// The question that the verdict answers.
+    pub question: String,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Whether every checklist that is due by now is GO.
+    pub on_schedule: bool,
+    /// The checklists that are due and not GO.
+    pub overdue: Vec<Name>,
+    /// When the report was made.
+    pub as_of: Timestamp,
+    /// The planned go-live, with its zone.
+    pub go_live: String,
+    /// Seconds until the planned go-live; negative after it.
+    pub seconds_to_go_live: i64,
+    /// Why the verdict is not GO.
+    pub blockers: Vec<Blocker>,
+    /// What is wrong with launchgate itself: a launch file that does not compile, a store that cannot be written.
+    pub alarms: Vec<String>,
+    /// The checklists.
+    pub checklists: Vec<ChecklistReport>,
+    /// The triggers.
+    pub triggers: Vec<TriggerReport>,
+    /// The runs, newest first.
+    pub runs: Vec<Run>,
+    /// The milestones reached, oldest first.
+    pub milestones: Vec<Reached>,
+    /// The links of the launch file.
+    pub links: std::collections::BTreeMap<String, String>,
+}
+
+/// A checklist in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChecklistReport {
+    /// The name.
+    pub id: Name,
+    /// The title.
+    pub title: String,
+    /// The role that answers for it.
+    pub owner: Option<Name>,
+    /// Who holds that role.
+    pub people: Vec<Name>,
+    /// Which question it gates.
+    pub gates: Gates,
+    /// When it is due, as written.
+    pub due: String,
+    /// When it is due, as an instant.
+    pub due_at: Timestamp,
+    /// Whether it is open, due or overdue.
+    pub state: DueState,
+    /// Its answer.
+    pub verdict: Verdict,
+    /// How many of its checks warn.
+    pub warnings: usize,
+    /// The checks.
+    pub checks: Vec<Arc<CheckReport>>,
+}
+
+/// How a checklist stands against its due time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DueState {
+    /// Not due yet.
+    NotYetDue,
+    /// Due, and GO.
+    Met,
+    /// Due, and not GO.
+    Overdue,
+}
+
+/// A check in a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckReport {
+    /// The full name.
+    pub id: CheckPath,
+    /// The title.
+    pub title: String,
+    /// Whether the gate hangs on it.
+    pub level: Level,
+    /// How it stands.
+    #[serde(serialize_with = "outcome_name")]
+    pub outcome: Outcome,
+    /// Why it is unknown, if it is.
+    pub reason: Option<Reason>,
+    /// The sentence.
+    pub because: String,
+    /// The probe kind, or `sign_off`.
+    pub probe: Name,
+    /// What was last seen.
+    pub readings: Option<Readings>,
+    /// When it was last seen.
+    pub observed_at: Option<Timestamp>,
+    /// How long that counts, in seconds; none for sign-offs.
+    pub fresh_for: Option<f64>,
+    /// Who signed, with what.
+    pub sign_offs: Vec<crate::attestation::SignOff>,
+}
+
+fn outcome_name<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(outcome.name())
+}
+
+/// A trigger in a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TriggerReport {
+    /// The name.
+    pub id: Name,
+    /// Where it stands.
+    pub state: Status,
+    /// The sentence.
+    pub because: String,
+    /// Since when it is in breach or blind.
+    pub since: Option<Timestamp>,
+    /// Seconds of breach credited.
+    pub credit: f64,
+    /// Seconds of breach needed.
+    #[serde(rename = "for")]
+    pub lasts: f64,
+    /// What firing does.
+    pub mode: Mode,
+    /// The check that it watches.
+    pub check: CheckPath,
+    /// The procedure that it calls for.
+    pub procedure: Name,
+}
+
+impl Report {
+    /// The process exit code for a verdict: 0 GO, 1 NO-GO, 2 HOLD.
+    pub fn exit_code(verdict: Verdict) -> u8 {
+        match verdict {
+            Verdict::Go => 0,
+            Verdict::NoGo => 1,
+            Verdict::Hold => 2,
+        }
+    }
+
+    /// The worst verdict of the checklists that are due by now.
+    pub fn due_verdict(&self) -> Verdict {
+        let due = self.checklists.iter().filter(|list| list.state != DueState::NotYetDue);
+        due.map(|list| list.verdict).max().unwrap_or(Verdict::Go)
+    }
+}
