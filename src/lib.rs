@@ -1,1 +1,5 @@
-//! launchgate.
+//! The daemon and the command line around [`launchgate_core`] and [`launchgate_probes`].
+//!
+//! Floor 2: everything that has a clock, a disk, a network or a terminal.
+
+pub mod engine;

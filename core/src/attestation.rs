@@ -1,11 +1,14 @@
 //! Sign-offs: dated statements of people, bound to what they were asked and to the plan they saw.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::check::{Finding, Outcome, Reason};
 use crate::name::{CheckPath, Name};
+use crate::time::{add, format_duration};
 
 /// Who must sign a check off, and for how long a signature counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,4 +76,46 @@ pub enum SignOffError {
     /// Evidence is missing.
     #[error("`{0}` takes evidence, such as a link")]
     EvidenceMissing(CheckPath),
+}
+
+/// Judges a sign-off check: rejected if the newest word of one of its people is a rejection, else a pass when enough
+/// different people approved, for this version of the launch and this compilation of the checklist, recently enough.
+pub fn judge<'s>(
+    rule: &SignOffRule,
+    said: impl IntoIterator<Item = &'s SignOff>,
+    version: &str,
+    checklist_hash: &str,
+    now: Timestamp,
+) -> Finding {
+    let mut newest: BTreeMap<&Name, &SignOff> = BTreeMap::new();
+    for sign_off in said {
+        newest.insert(&sign_off.person, sign_off);
+    }
+    let mut approved = Vec::new();
+    let mut lost = Vec::new();
+    for sign_off in newest.values() {
+        let person = &sign_off.person;
+        let expired = rule.valid_for.is_some_and(|d| now >= add(sign_off.at, d));
+        if sign_off.version != version {
+            lost.push(format!("{person} signed for version {}", sign_off.version));
+        } else if sign_off.checklist_hash != checklist_hash {
+            lost.push(format!("the checklist has changed since {person} signed"));
+        } else if sign_off.decision == Decision::Rejected {
+            let note = sign_off.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+            return Finding::new(Outcome::Fail, format!("rejected by {person}{note}"));
+        } else if expired {
+            let valid = rule.valid_for.map(format_duration).unwrap_or_default();
+            lost.push(format!("{person} signed more than {valid} ago"));
+        } else {
+            approved.push(format!("{person} at {:.0}", sign_off.at));
+        }
+    }
+    if approved.len() >= rule.quorum as usize {
+        return Finding::new(Outcome::Pass, format!("signed by {}", approved.join(", ")));
+    }
+    let missing = format!("{} of {} signed; `{}` must sign", approved.len(), rule.quorum, rule.by);
+    if lost.is_empty() {
+        return Finding::new(Outcome::Unknown(Reason::Unsigned), missing);
+    }
+    Finding::new(Outcome::Unknown(Reason::Expired), format!("{}; {missing}", lost.join(", ")))
 }

@@ -93,7 +93,8 @@ impl Reason {
 }
 
 /// How a check stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every expectation holds.
     Pass,
@@ -123,7 +124,7 @@ impl Outcome {
 }
 
 /// A check judged at an instant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// How it stands.
     pub outcome: Outcome,
@@ -201,7 +202,7 @@ fn odd_parts(readings: &crate::reading::Readings) -> String {
 }
 
 /// What is remembered of a probed check: the last observation, and how findings damped by `fail_after` stand.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     /// The last observation.
     pub last: Option<Observation>,
@@ -241,6 +242,11 @@ impl Memory {
             _ => raw,
         };
         self.finding = Some(damped);
+    }
+
+    /// Whether what was last seen no longer counts.
+    pub fn is_stale(&self, check: &Check, now: Moment) -> bool {
+        self.last.as_ref().is_some_and(|last| now.age_of(last.at) > check.fresh_for)
     }
 
     /// The finding at `now`: what was judged, unless it has gone stale.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, Finding, Level, Outcome, Reason};
+use crate::check::{Check, Level, Outcome, Reason};
 use crate::name::{CheckPath, Name};
 use crate::time::Due;
 
@@ -100,8 +100,8 @@ impl Why {
 /// Why a gate is not GO.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
-    /// The checklist.
-    pub checklist: Name,
+    /// The checklist; none when the launch as a whole blocks.
+    pub checklist: Option<Name>,
     /// The check; none when the checklist is empty.
     pub check: Option<CheckPath>,
     /// The check's title.
@@ -125,40 +125,40 @@ pub struct Decided {
     pub warnings: usize,
 }
 
-/// Decides a gate: NO-GO if a required check fails, else HOLD if one has no answer, else GO. An empty checklist is HOLD.
+/// Decides a gate from its checks, how each stands and why: NO-GO if a required check fails, else HOLD if one has no answer, else GO. An empty checklist is HOLD.
 pub fn decide<'f>(
     checklist: &Checklist,
-    findings: impl IntoIterator<Item = (&'f Check, &'f Finding)>,
+    findings: impl IntoIterator<Item = (&'f Check, Outcome, &'f str)>,
 ) -> Decided {
     let mut decided = Decided { verdict: Verdict::Go, blockers: Vec::new(), warnings: 0 };
     let mut empty = true;
-    for (check, finding) in findings {
+    for (check, outcome, because) in findings {
         empty = false;
-        if finding.outcome == Outcome::Warn {
+        if outcome == Outcome::Warn {
             decided.warnings += 1;
         }
         if check.level == Level::Advisory {
             continue;
         }
-        let (verdict, why) = match finding.outcome {
+        let (verdict, why) = match outcome {
             Outcome::Pass | Outcome::Warn => continue,
             Outcome::Fail => (Verdict::NoGo, Why::Failed),
             Outcome::Unknown(reason) => (Verdict::Hold, why(reason)),
         };
         decided.verdict = decided.verdict.max(verdict);
         decided.blockers.push(Blocker {
-            checklist: checklist.id.clone(),
+            checklist: Some(checklist.id.clone()),
             check: Some(check.path.clone()),
             title: check.title.clone(),
             why,
-            because: finding.because.clone(),
+            because: because.to_owned(),
             owner: checklist.owner.clone(),
         });
     }
     if empty {
         decided.verdict = Verdict::Hold;
         decided.blockers.push(Blocker {
-            checklist: checklist.id.clone(),
+            checklist: Some(checklist.id.clone()),
             check: None,
             title: checklist.title.clone(),
             why: Why::Empty,

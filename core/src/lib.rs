@@ -17,5 +17,7 @@ pub mod procedure;
 pub mod reading;
 pub mod report;
 pub mod run;
+pub mod schedule;
+pub mod state;
 pub mod time;
 pub mod trigger;

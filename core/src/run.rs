@@ -26,8 +26,8 @@ impl RunId {
     /// The only run that a deployment of a launch may have of its rollback.
     pub fn of(launch: &Name, generation: u32) -> Self {
         let digest = Sha256::digest(format!("{launch}\u{0}{generation}").as_bytes());
-        let hex: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
-        Self(format!("{launch}-{generation}-{hex}"))
+        let head = digest.iter().take(6).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
+        Self(format!("{launch}-{generation}-{head:012x}"))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Zoned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One reading of the daemon's clocks: wall time, and time since boot (which counts through suspend, CLOCK_BOOTTIME).
+/// One reading of the daemon's clocks: wall time, and time since boot (which counts through suspend, `CLOCK_BOOTTIME`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Moment {
     /// Wall-clock time, UTC.
@@ -262,7 +262,7 @@ fn parse_offset(text: &str) -> Option<(u32, Duration)> {
     }
     let total = parse_duration(text).ok()?;
     let days = if text.contains('d') || text.contains('w') { total.as_secs() / 86_400 } else { 0 };
-    let rest = total - Duration::from_secs(days * 86_400);
+    let rest = total.saturating_sub(Duration::from_secs(days * 86_400));
     Some((u32::try_from(days).ok()?, rest))
 }
 

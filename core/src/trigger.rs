@@ -13,7 +13,7 @@ use crate::expectation::{Expectation, Truth};
 use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
-use crate::time::{Moment, add, elapsed, format_duration};
+use crate::time::{Moment, add, elapsed, format_duration, format_exact};
 
 /// The share of the samples of `for` that must have been seen as breach, in percent.
 const COVERAGE_PERCENT: u128 = 80;
@@ -141,6 +141,12 @@ enum Sample {
 }
 
 impl Trigger {
+    /// What it watches, as text: two triggers with the same text may share a memory.
+    pub fn watches(&self) -> String {
+        let lasts = format_exact(self.lasts);
+        format!("{}: {} for {lasts}, unknown: {:?}", self.check, self.breach, self.on_unknown)
+    }
+
     /// How long evidence may be missing before the trigger is blind.
     pub fn blind_after(&self) -> Duration {
         (self.every * 3).max(Duration::from_secs(60)).max(self.max_gap)
@@ -336,6 +342,14 @@ impl Memory {
         let samples = trigger.lasts.as_millis() / trigger.every.as_millis().max(1);
         let needed = samples * COVERAGE_PERCENT / 100 + 1;
         self.credit >= trigger.lasts && u128::from(self.breaches) >= needed
+    }
+
+    /// What stays of the memory when the trigger comes to watch something else: the latch and the high-water mark.
+    pub fn latch_only(self) -> Self {
+        if self.status == Status::Fired {
+            return self;
+        }
+        Self { high_water: self.high_water, ..Self::default() }
     }
 
     /// Latches the trigger.

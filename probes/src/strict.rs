@@ -71,9 +71,8 @@ fn strip_object(
         }
     }
     for (key, item) in map.iter_mut() {
-        match known.get(key).or(rest.filter(|r| r.is_object())) {
-            Some(below) => strip_unknown(item, below, root, &path.entry(key), out),
-            None => {}
+        if let Some(below) = known.get(key).or(rest.filter(|r| r.is_object())) {
+            strip_unknown(item, below, root, &path.entry(key), out);
         }
     }
 }
@@ -116,7 +115,7 @@ pub fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>) -> Prob
         match segment {
             Segment::Seq { index } => path.0.push(Key::Index(*index)),
             Segment::Map { key } | Segment::Enum { variant: key } => {
-                path.0.push(Key::Entry(key.clone()))
+                path.0.push(Key::Entry(key.clone()));
             }
             Segment::Unknown => {}
         }

@@ -57,7 +57,8 @@ fn steady(from: u64, to: u64, value: Option<f64>) -> Vec<(u64, Option<f64>)> {
 #[test]
 fn a_breach_fires_when_it_has_lasted_and_not_before() {
     let bad = Some(9.0);
-    let rows: [(&str, Vec<(u64, Option<f64>)>, Option<u64>); 7] = [
+    type Row = (&'static str, Vec<(u64, Option<f64>)>, Option<u64>);
+    let rows: [Row; 7] = [
         ("clean data: at `for` exactly", steady(0, 600, bad), Some(300)),
         (
             "one lost sample is within the gap",

@@ -1,0 +1,99 @@
+//! When each check looks next. Looks are spread, missed ones are skipped, and a burst never follows a pause.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use crate::name::CheckPath;
+
+/// The first look comes within this time, however rarely the check looks.
+const FIRST_WITHIN: Duration = Duration::from_secs(5);
+
+/// The times of the next looks, on a timeline that never steps (time since boot or since start).
+#[derive(Debug, Clone, Default)]
+pub struct Schedule {
+    every: HashMap<CheckPath, Duration>,
+    queue: BinaryHeap<Reverse<(Duration, CheckPath)>>,
+}
+
+impl Schedule {
+    /// A schedule whose first looks are spread over a few seconds from `now`, in an order that `seed` chooses.
+    pub fn new(
+        checks: impl IntoIterator<Item = (CheckPath, Duration)>,
+        now: Duration,
+        seed: u64,
+    ) -> Self {
+        let mut schedule = Self::default();
+        for (check, every) in checks {
+            let first = spread(&check, seed, every.min(FIRST_WITHIN));
+            schedule.queue.push(Reverse((now + first, check.clone())));
+            schedule.every.insert(check, every.max(Duration::from_millis(1)));
+        }
+        schedule
+    }
+
+    /// When the next check is due, if there is one.
+    pub fn next_at(&self) -> Option<Duration> {
+        self.queue.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes one check that is due by `now`. Its next look comes at its next regular time after `now`: looks that were
+    /// missed meanwhile are not made up for.
+    pub fn pop_due(&mut self, now: Duration) -> Option<CheckPath> {
+        let Reverse((at, _)) = self.queue.peek()?;
+        if *at > now {
+            return None;
+        }
+        let Reverse((at, check)) = self.queue.pop()?;
+        let every = self.every[&check];
+        let missed = now.saturating_sub(at).as_nanos() / every.as_nanos();
+        let steps = u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1;
+        let next = at + every.saturating_mul(steps);
+        self.queue.push(Reverse((next, check.clone())));
+        Some(check)
+    }
+}
+
+/// A share of `over` that depends on the check and the seed alone.
+fn spread(check: &CheckPath, seed: u64, over: Duration) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (seed, check).hash(&mut hasher);
+    let share = u32::try_from(hasher.finish() >> 48).unwrap_or_default();
+    over * share / 65_536
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checks(n: u64, every: u64) -> Vec<(CheckPath, Duration)> {
+        let path = |i: u64| format!("list/c{i}").parse().expect("a name");
+        (0..n).map(|i| (path(i), Duration::from_secs(every))).collect()
+    }
+
+    fn due(schedule: &mut Schedule, second: u64) -> usize {
+        std::iter::from_fn(|| schedule.pop_due(Duration::from_secs(second))).count()
+    }
+
+    #[test]
+    fn looks_are_spread_and_none_is_made_up_for() {
+        let mut schedule = Schedule::new(checks(1_000, 30), Duration::ZERO, 7);
+        let first: Vec<usize> = (1..=5).map(|s| due(&mut schedule, s)).collect();
+        assert_eq!(first.iter().sum::<usize>(), 1_000);
+        assert!(first.iter().all(|n| (100..300).contains(n)), "{first:?}");
+        assert_eq!(due(&mut schedule, 24), 0, "nothing before its time");
+        assert_eq!(due(&mut schedule, 3_600), 1_000, "after a pause each looks once");
+        assert_eq!(due(&mut schedule, 3_600), 0);
+    }
+
+    #[test]
+    fn the_seed_alone_decides_the_order() {
+        let order = |seed| {
+            let mut s = Schedule::new(checks(50, 30), Duration::ZERO, seed);
+            std::iter::from_fn(move || s.pop_due(Duration::from_secs(5))).collect::<Vec<_>>()
+        };
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+    }
+}

@@ -1,0 +1,482 @@
+//! The state of one launch and the only function that changes it.
+//!
+//! [`State::apply`] takes an event and the moment of it, and gives back what must happen outside, in order: records to
+//! persist, then actions to perform. It reads no clock and does no IO, so the same events lead to the same state.
+
+mod compile;
+mod event;
+mod restore;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use event::{Effect, Event, Perform, Record, Rejected};
+use jiff::Timestamp;
+pub use restore::{Saved, SavedCheck, SavedTrigger};
+
+use crate::attestation::{SignOff, SignOffError};
+use crate::check::{self, Question};
+use crate::milestone::{Milestone, Phase, Reached};
+use crate::name::{CheckPath, Name};
+use crate::observation::Observation;
+use crate::plan::Plan;
+use crate::reading::cut;
+use crate::report::CheckReport;
+use crate::run::{Choice, Next, Run, RunEvent, RunId};
+use crate::time::Moment;
+use crate::trigger::{self, Mode, Status};
+
+/// Everything that is known of one launch.
+#[derive(Debug, Clone)]
+pub struct State {
+    plan: Arc<Plan>,
+    /// Why the newest launch file is not in force.
+    plan_problem: Option<String>,
+    checks: Vec<CheckState>,
+    index: HashMap<CheckPath, Place>,
+    sign_offs: Vec<SignOff>,
+    milestones: Vec<Reached>,
+    /// In the order of the plan's triggers.
+    triggers: Vec<trigger::Memory>,
+    /// Oldest first.
+    runs: Vec<Run>,
+}
+
+/// Where a check stands in the plan.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Among all checks.
+    at: usize,
+    /// Its checklist.
+    list: usize,
+    /// Within its checklist.
+    check: usize,
+}
+
+/// What is known of one check.
+#[derive(Debug, Clone, Default)]
+struct CheckState {
+    memory: check::Memory,
+    /// The triggers that watch it, by their place in the plan.
+    watched_by: Vec<usize>,
+    /// How it was last reported; made anew when that changes.
+    reported: Option<Arc<CheckReport>>,
+}
+
+impl State {
+    /// A launch of which nothing is known yet.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let places = plan.checklists.iter().enumerate().flat_map(|(list, checklist)| {
+            checklist.checks.iter().enumerate().map(move |(i, check)| (list, i, check))
+        });
+        let index: HashMap<CheckPath, Place> = places
+            .enumerate()
+            .map(|(at, (list, check, c))| (c.path.clone(), Place { at, list, check }))
+            .collect();
+        let mut checks = vec![CheckState::default(); index.len()];
+        for (place, trigger) in plan.triggers.iter().enumerate() {
+            if let Some(found) = index.get(&trigger.check) {
+                checks[found.at].watched_by.push(place);
+            }
+        }
+        Self {
+            triggers: vec![trigger::Memory::default(); plan.triggers.len()],
+            plan,
+            plan_problem: None,
+            checks,
+            index,
+            sign_offs: Vec::new(),
+            milestones: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The milestones reached, oldest first.
+    pub fn milestones(&self) -> &[Reached] {
+        &self.milestones
+    }
+
+    /// The runs, oldest first.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// Which deployment this is, counted from 1; 0 before the first.
+    pub fn generation(&self) -> u32 {
+        let deployments =
+            self.milestones.iter().filter(|r| r.milestone == Milestone::DeployStarted).count();
+        u32::try_from(deployments).unwrap_or(u32::MAX)
+    }
+
+    /// Takes an event in and says what must happen outside: first every [`Effect::Persist`], in one transaction; then the
+    /// rest. Nothing may be performed before what precedes it is persisted.
+    ///
+    /// # Errors
+    /// An event that the state refuses, with the reason for people; the state is unchanged.
+    pub fn apply(&mut self, event: Event, now: Moment) -> Result<Vec<Effect>, Rejected> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Observed { check, observation } => {
+                self.observe(&check, observation, now, &mut effects)?;
+            }
+            Event::SignedOff { check, person, decision, evidence, note } => {
+                let said = SignOff {
+                    check,
+                    person,
+                    decision,
+                    evidence: evidence.map(cut),
+                    note: note.map(cut),
+                    at: now.wall,
+                    version: self.plan.version.clone(),
+                    checklist_hash: String::new(),
+                };
+                self.sign(said, &mut effects)?;
+            }
+            Event::Milestone { milestone, by } => {
+                self.may_reach(milestone)?;
+                self.reach(Reached { milestone, at: now.wall, by }, now, &mut effects);
+            }
+            Event::Tick => self.tick(now, &mut effects),
+            Event::Fire { trigger, person, reason } => {
+                self.fire_by_hand(&trigger, &person, &reason, now, &mut effects)?;
+            }
+            Event::StepEnded { run, step, attempt, how, evidence } => {
+                let ended = RunEvent::StepEnded { step, attempt, how, evidence, at: now.wall };
+                self.run_event(&run, ended, &mut effects)?;
+            }
+            Event::Decided { run, step, choice, person, reason } => {
+                self.decide(&run, step, choice, person, reason, now, &mut effects)?;
+            }
+            Event::Restarted => self.recover(now, &mut effects),
+            Event::Reloaded(plan) => self.reload(plan, now, &mut effects),
+            Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
+        }
+        self.advance(now, &mut effects);
+        Ok(effects)
+    }
+
+    fn observe(
+        &mut self,
+        path: &CheckPath,
+        observation: Observation,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        let place = *self.index.get(path).ok_or_else(|| Rejected::NoSuchCheck(path.clone()))?;
+        let plan = Arc::clone(&self.plan);
+        let list = &plan.checklists[place.list];
+        let check = &list.checks[place.check];
+        for trigger in self.checks[place.at].watched_by.clone() {
+            self.watch(trigger, &observation, now, effects);
+        }
+        let state = &mut self.checks[place.at];
+        state.memory.take(check, observation);
+        state.reported = None;
+        effects.push(Effect::Persist(Record::Observed {
+            check: path.clone(),
+            checklist_hash: list.hash.clone(),
+            memory: Box::new(state.memory.clone()),
+        }));
+        Ok(())
+    }
+
+    /// Hands an observation to a trigger, and fires it if it is time.
+    fn watch(
+        &mut self,
+        place: usize,
+        observation: &Observation,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let plan = Arc::clone(&self.plan);
+        let trigger = &plan.triggers[place];
+        let generation = self.generation();
+        let memory = &mut self.triggers[place];
+        let before = memory.clone();
+        memory.tick(trigger, &self.milestones, generation, now);
+        let fires = memory.take(trigger, observation, now);
+        if fires {
+            memory.fire(now.wall);
+        }
+        if *memory != before {
+            effects.push(Effect::Persist(Record::trigger(trigger, memory)));
+        }
+        if fires && trigger.mode == Mode::Act {
+            let cause = format!("trigger {}: {}", trigger.id, memory.because(trigger));
+            self.start_run(
+                &trigger.procedure,
+                cause,
+                &format!("trigger {}", trigger.id),
+                now,
+                effects,
+            );
+        }
+    }
+
+    /// Creates the run of this deployment, unless there is one.
+    fn start_run(
+        &mut self,
+        procedure: &Name,
+        cause: String,
+        by: &str,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Option<RunId> {
+        let id = RunId::of(&self.plan.launch, self.generation());
+        if self.runs.iter().any(|run| run.id == id) {
+            return None;
+        }
+        let procedure = self.plan.procedures.get(procedure)?.clone();
+        let run = Run::new(self.plan.launch.clone(), self.generation(), procedure, cause, now.wall);
+        effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
+        self.runs.push(run);
+        let began =
+            Reached { milestone: Milestone::RollbackStarted, at: now.wall, by: by.to_owned() };
+        self.reach(began, now, effects);
+        Some(id)
+    }
+
+    fn fire_by_hand(
+        &mut self,
+        id: &Name,
+        person: &Name,
+        reason: &str,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        let plan = Arc::clone(&self.plan);
+        let place = plan
+            .triggers
+            .iter()
+            .position(|t| t.id == *id)
+            .ok_or_else(|| Rejected::NoSuchTrigger(id.clone()))?;
+        self.must_command(person)?;
+        let phase = Phase::after(&self.milestones);
+        if !matches!(phase, Phase::Launching | Phase::Watching) {
+            return Err(Rejected::NothingToRollBack(phase));
+        }
+        let trigger = &plan.triggers[place];
+        let cause = format!("{person} fired {id} by hand: {reason}");
+        let by = person.as_str();
+        self.start_run(&trigger.procedure, cause.clone(), by, now, effects)
+            .ok_or_else(|| Rejected::AlreadyRun(self.generation()))?;
+        let memory = &mut self.triggers[place];
+        memory.because = cause;
+        memory.fire(now.wall);
+        effects.push(Effect::Persist(Record::trigger(trigger, memory)));
+        Ok(())
+    }
+
+    fn sign(&mut self, mut sign_off: SignOff, effects: &mut Vec<Effect>) -> Result<(), Rejected> {
+        let path = &sign_off.check;
+        let check = self.plan.check(path).ok_or_else(|| SignOffError::NoSuchCheck(path.clone()))?;
+        let Question::SignOff(rule) = &check.question else {
+            return Err(SignOffError::NotASignOff(path.clone()).into());
+        };
+        if !self.plan.holds(&sign_off.person, &rule.by) {
+            return Err(SignOffError::NotInRole {
+                person: sign_off.person,
+                role: rule.by.clone(),
+                check: path.clone(),
+            }
+            .into());
+        }
+        let evident = sign_off.evidence.as_ref().is_some_and(|text| !text.trim().is_empty());
+        if rule.evidence_required && !evident {
+            return Err(SignOffError::EvidenceMissing(path.clone()).into());
+        }
+        let list = self.plan.checklist(&path.checklist);
+        sign_off.checklist_hash = list.map(|list| list.hash.clone()).unwrap_or_default();
+        effects.push(Effect::Persist(Record::SignedOff(Box::new(sign_off.clone()))));
+        self.sign_offs.push(sign_off);
+        Ok(())
+    }
+
+    /// Whether the launch is where a milestone can follow.
+    fn may_reach(&self, milestone: Milestone) -> Result<(), Rejected> {
+        let phase = Phase::after(&self.milestones);
+        let fits = match milestone {
+            Milestone::DeployStarted => matches!(phase, Phase::Preparing | Phase::RolledBack),
+            Milestone::MigrationDone | Milestone::SmokePassed | Milestone::Live => {
+                phase == Phase::Launching
+            }
+            Milestone::RollbackStarted => matches!(phase, Phase::Launching | Phase::Watching),
+            Milestone::RolledBack => phase == Phase::RollingBack,
+            Milestone::Closed => phase != Phase::RollingBack,
+        };
+        let again = self.milestones.last().is_some_and(|last| last.milestone == milestone);
+        if fits && !again { Ok(()) } else { Err(Rejected::OutOfOrder { milestone, phase }) }
+    }
+
+    fn reach(&mut self, reached: Reached, now: Moment, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Persist(Record::Reached(reached.clone())));
+        self.milestones.push(reached);
+        self.tick(now, effects);
+    }
+
+    /// Lets the clock and the milestones work on the triggers.
+    fn tick(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let generation = self.generation();
+        for (trigger, memory) in self.plan.triggers.iter().zip(&mut self.triggers) {
+            let before = memory.clone();
+            memory.tick(trigger, &self.milestones, generation, now);
+            if *memory != before {
+                effects.push(Effect::Persist(Record::trigger(trigger, memory)));
+            }
+        }
+    }
+
+    fn must_command(&self, person: &Name) -> Result<(), Rejected> {
+        let roles = ["rollback_authority", "incident_commander"];
+        if roles.iter().any(|role| self.plan.holds(person, &Name::of(role))) {
+            return Ok(());
+        }
+        Err(Rejected::NoAuthority(person.clone()))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one per field of the event")]
+    fn decide(
+        &mut self,
+        run: &RunId,
+        step: usize,
+        decision: Choice,
+        person: Name,
+        reason: String,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        self.must_command(&person)?;
+        let decided = RunEvent::Decided { step, decision, person, reason, at: now.wall };
+        self.run_event(run, decided, effects)
+    }
+
+    fn run_event(
+        &mut self,
+        id: &RunId,
+        event: RunEvent,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        let run = self
+            .runs
+            .iter_mut()
+            .find(|run| run.id == *id)
+            .ok_or_else(|| Rejected::NoSuchRun(id.clone()))?;
+        run.apply(&event)?;
+        effects.push(Effect::Persist(Record::Run { run: id.clone(), event }));
+        Ok(())
+    }
+
+    /// Ends in doubt what the last process had under way.
+    fn recover(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let open: Vec<(RunId, RunEvent)> = self
+            .runs
+            .iter()
+            .filter(|run| !run.status.is_final())
+            .flat_map(|run| run.after_crash(now.wall).into_iter().map(|e| (run.id.clone(), e)))
+            .collect();
+        for (run, event) in open {
+            self.run_event(&run, event, effects).expect("an open attempt can end in doubt");
+        }
+        self.tick(now, effects);
+    }
+
+    /// Moves every run on as far as it goes without waiting.
+    fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let open: Vec<RunId> =
+            self.runs.iter().filter(|r| !r.status.is_final()).map(|r| r.id.clone()).collect();
+        for id in open {
+            while let Some(event) = self.next_event(&id, now.wall) {
+                self.run_event(&id, event.clone(), effects).expect("`next` gives what may follow");
+                match event {
+                    RunEvent::StepStarted { step, attempt, .. } => {
+                        effects.extend(self.perform(&id, step, attempt));
+                        break;
+                    }
+                    RunEvent::Finished { .. } => {
+                        let by = format!("run {id}");
+                        let ended = Reached { milestone: Milestone::RolledBack, at: now.wall, by };
+                        self.reach(ended, now, effects);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn next_event(&self, id: &RunId, at: Timestamp) -> Option<RunEvent> {
+        let run = self.runs.iter().find(|run| run.id == *id)?;
+        let reached = |m: Milestone| self.reached_this_deployment(m);
+        match run.next(reached) {
+            Next::Start { step, attempt } => Some(RunEvent::StepStarted { step, attempt, at }),
+            Next::Skip { step, because } => Some(RunEvent::StepSkipped { step, because, at }),
+            Next::Finish(status) => Some(RunEvent::Finished { status, at }),
+            Next::Wait => None,
+        }
+    }
+
+    fn reached_this_deployment(&self, milestone: Milestone) -> bool {
+        let began = self.milestones.iter().rposition(|r| r.milestone == Milestone::DeployStarted);
+        began.is_some_and(|i| self.milestones[i..].iter().any(|r| r.milestone == milestone))
+    }
+
+    fn perform(&self, id: &RunId, step: usize, attempt: u32) -> Option<Effect> {
+        let run = self.runs.iter().find(|run| run.id == *id)?;
+        Some(Effect::Perform(Box::new(Perform {
+            run: id.clone(),
+            step: run.procedure.steps.get(step)?.clone(),
+            index: step,
+            attempt,
+            generation: run.generation,
+            cause: run.cause.clone(),
+        })))
+    }
+
+    /// Puts a new plan in force. What did not change keeps what is known of it.
+    fn reload(&mut self, plan: Arc<Plan>, now: Moment, effects: &mut Vec<Effect>) {
+        let old = std::mem::replace(self, Self::new(plan));
+        for (i, (_, check)) in old.plan.checks().enumerate() {
+            if let Some(place) = self.index.get(&check.path)
+                && self.plan.checklists[place.list].checks[place.check] == *check
+            {
+                self.checks[place.at].memory = old.checks[i].memory.clone();
+            }
+        }
+        for (trigger, memory) in old.plan.triggers.iter().zip(old.triggers) {
+            let Some(place) = self.plan.triggers.iter().position(|t| t.id == trigger.id) else {
+                continue;
+            };
+            let unchanged = self.plan.triggers[place] == *trigger;
+            self.triggers[place] = if unchanged { memory } else { memory.latch_only() };
+        }
+        self.sign_offs = old.sign_offs;
+        self.milestones = old.milestones;
+        self.runs = old.runs;
+        for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {
+            effects.push(Effect::Persist(Record::trigger(trigger, memory)));
+        }
+        self.tick(now, effects);
+    }
+
+    /// The triggers that suggest what a person must decide, with what they call for.
+    fn suggestions(&self) -> impl Iterator<Item = String> {
+        self.plan.triggers.iter().zip(&self.triggers).filter_map(|(trigger, memory)| {
+            let asks = memory.status == Status::Fired
+                && trigger.mode == Mode::Suggest
+                && matches!(Phase::after(&self.milestones), Phase::Launching | Phase::Watching);
+            asks.then(|| {
+                format!(
+                    "trigger {} asks for `{}`: the rollback authority decides, by `launchgate trigger fire {}`",
+                    trigger.id, trigger.procedure, trigger.id
+                )
+            })
+        })
+    }
+}

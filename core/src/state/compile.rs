@@ -1,0 +1,264 @@
+//! The report of a state at an instant: findings, gates, the verdict for the phase, and what is overdue.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use super::{CheckState, State};
+use crate::attestation;
+use crate::check::{Check, Finding, Outcome, Question, Reason};
+use crate::gate::{Blocker, Checklist, Gates, Verdict, Why, decide};
+use crate::milestone::{Milestone, Phase};
+use crate::name::Name;
+use crate::report::{CheckReport, ChecklistReport, DueState, Report, TriggerReport};
+use crate::time::{Anchor, Moment};
+use crate::trigger::Status;
+
+impl State {
+    /// Makes the report at `now`. What did not change since the last one is shared with it.
+    pub fn report(&mut self, now: Moment) -> Report {
+        let plan = Arc::clone(&self.plan);
+        let phase = Phase::after(&self.milestones);
+        let mut blockers = Vec::new();
+        let mut checklists = Vec::with_capacity(plan.checklists.len());
+        let mut place = 0;
+        for list in &plan.checklists {
+            let reports: Vec<Arc<CheckReport>> = list
+                .checks
+                .iter()
+                .zip(place..)
+                .map(|(c, i)| self.check_report(list, c, i, now))
+                .collect();
+            place += reports.len();
+            let (report, mut open) = self.checklist_report(list, reports, now.wall);
+            if answers(phase) == Some(list.gates) {
+                blockers.append(&mut open);
+            }
+            checklists.push(report);
+        }
+        let verdict = self.verdict(phase, &checklists, &mut blockers);
+        let overdue: Vec<Name> = checklists
+            .iter()
+            .filter(|list| list.state == DueState::Overdue)
+            .map(|list| list.id.clone())
+            .collect();
+        blockers.sort_by_key(|b| b.why);
+        Report {
+            launch: plan.launch.clone(),
+            title: plan.title.clone(),
+            version: plan.version.clone(),
+            phase,
+            question: question(phase).to_owned(),
+            verdict,
+            on_schedule: overdue.is_empty(),
+            overdue,
+            as_of: now.wall,
+            go_live: plan.go_live.to_string(),
+            seconds_to_go_live: plan.go_live.timestamp().duration_since(now.wall).as_secs(),
+            blockers,
+            alarms: self.alarms(),
+            checklists,
+            triggers: self.trigger_reports(),
+            runs: self.runs.iter().rev().cloned().collect(),
+            milestones: self.milestones.clone(),
+            links: plan.links.clone(),
+        }
+    }
+
+    fn check_report(
+        &mut self,
+        list: &Checklist,
+        check: &Check,
+        place: usize,
+        now: Moment,
+    ) -> Arc<CheckReport> {
+        let finding = match &check.question {
+            Question::Probe { .. } => {
+                let state = &self.checks[place];
+                let stale = state.memory.is_stale(check, now);
+                match &state.reported {
+                    Some(same) if !stale => return Arc::clone(same),
+                    _ => state.memory.finding_at(check, now),
+                }
+            }
+            Question::SignOff(rule) => attestation::judge(
+                rule,
+                self.sign_offs.iter().filter(|s| s.check == check.path),
+                &self.plan.version,
+                &list.hash,
+                now.wall,
+            ),
+        };
+        let report = Arc::new(self.draw(check, finding, &self.checks[place]));
+        if report.fresh_for.is_some() && report.reason != Some(Reason::Stale) {
+            self.checks[place].reported = Some(Arc::clone(&report));
+        }
+        report
+    }
+
+    fn draw(&self, check: &Check, finding: Finding, state: &CheckState) -> CheckReport {
+        let last = state.memory.last.as_ref();
+        let probed = matches!(check.question, Question::Probe { .. });
+        CheckReport {
+            id: check.path.clone(),
+            title: check.title.clone(),
+            level: check.level,
+            reason: match finding.outcome {
+                Outcome::Unknown(reason) => Some(reason),
+                Outcome::Pass | Outcome::Warn | Outcome::Fail => None,
+            },
+            outcome: finding.outcome,
+            because: finding.because,
+            probe: match &check.question {
+                Question::Probe { kind, .. } => kind.clone(),
+                Question::SignOff(_) => Name::of("sign_off"),
+            },
+            readings: last.and_then(|o| o.outcome.as_ref().ok()).cloned(),
+            observed_at: last.map(|o| o.at.wall),
+            fresh_for: probed.then_some(check.fresh_for.as_secs_f64()),
+            sign_offs: match check.question {
+                Question::Probe { .. } => Vec::new(),
+                Question::SignOff(_) => {
+                    self.sign_offs.iter().filter(|s| s.check == check.path).cloned().collect()
+                }
+            },
+        }
+    }
+
+    fn checklist_report(
+        &self,
+        list: &Checklist,
+        checks: Vec<Arc<CheckReport>>,
+        now: Timestamp,
+    ) -> (ChecklistReport, Vec<Blocker>) {
+        let findings: Vec<(&Check, Outcome, &str)> = list
+            .checks
+            .iter()
+            .zip(&checks)
+            .map(|(check, report)| (check, report.outcome, report.because.as_str()))
+            .collect();
+        let decided = decide(list, findings);
+        let due_at = list.due.resolve(&self.anchor(list.due.anchor));
+        let state = match (now >= due_at, decided.verdict) {
+            (false, _) => DueState::NotYetDue,
+            (true, Verdict::Go) => DueState::Met,
+            (true, Verdict::Hold | Verdict::NoGo) => DueState::Overdue,
+        };
+        let people = list.owner.as_ref().and_then(|role| self.plan.people.get(role));
+        let report = ChecklistReport {
+            id: list.id.clone(),
+            title: list.title.clone(),
+            owner: list.owner.clone(),
+            people: people.cloned().unwrap_or_default(),
+            gates: list.gates,
+            due: list.due.to_string(),
+            due_at,
+            state,
+            verdict: decided.verdict,
+            warnings: decided.warnings,
+            checks,
+        };
+        (report, decided.blockers)
+    }
+
+    /// When `T` or `H` is, in the launch's zone.
+    fn anchor(&self, anchor: Anchor) -> Zoned {
+        let zone: TimeZone = self.plan.go_live.time_zone().clone();
+        let deployed =
+            self.milestones.iter().rev().find(|r| r.milestone == Milestone::DeployStarted);
+        match (anchor, deployed) {
+            (Anchor::DeployStarted, Some(reached)) => reached.at.to_zoned(zone),
+            (Anchor::DeployStarted, None) | (Anchor::GoLive, _) => self.plan.go_live.clone(),
+        }
+    }
+
+    /// The answer to the question of the phase. Whatever is not GO leaves a blocker.
+    fn verdict(
+        &self,
+        phase: Phase,
+        checklists: &[ChecklistReport],
+        blockers: &mut Vec<Blocker>,
+    ) -> Verdict {
+        let mut because = |why: Why, text: &str| {
+            blockers.push(Blocker {
+                checklist: None,
+                check: None,
+                title: self.plan.title.clone(),
+                why,
+                because: text.to_owned(),
+                owner: Some(Name::of("incident_commander")),
+            });
+        };
+        match (phase, answers(phase)) {
+            (Phase::RollingBack, _) => {
+                because(Why::Failed, "a rollback is under way");
+                Verdict::NoGo
+            }
+            (Phase::RolledBack, _) => {
+                because(
+                    Why::Failed,
+                    "the launch was rolled back; a new deploy_started begins again",
+                );
+                Verdict::NoGo
+            }
+            (_, None) => Verdict::Go,
+            (_, Some(gates)) => {
+                let asked = checklists.iter().filter(|list| list.gates == gates);
+                asked.map(|list| list.verdict).max().unwrap_or_else(|| {
+                    because(Why::Empty, "no checklist answers this question");
+                    Verdict::Hold
+                })
+            }
+        }
+    }
+
+    fn alarms(&self) -> Vec<String> {
+        let pairs = self.plan.triggers.iter().zip(&self.triggers);
+        let blind = pairs
+            .filter(|(_, memory)| matches!(memory.status, Status::Blind | Status::Suspended))
+            .map(|(trigger, memory)| {
+                let status = memory.status.name();
+                format!("trigger {} is {status}: {}", trigger.id, memory.because(trigger))
+            });
+        self.plan_problem.iter().cloned().chain(self.suggestions()).chain(blind).collect()
+    }
+
+    fn trigger_reports(&self) -> Vec<TriggerReport> {
+        let pairs = self.plan.triggers.iter().zip(&self.triggers);
+        pairs
+            .map(|(trigger, memory)| TriggerReport {
+                id: trigger.id.clone(),
+                state: memory.status,
+                because: memory.because(trigger),
+                since: memory.unknown_since.or(memory.breach_since),
+                credit: memory.credit.as_secs_f64(),
+                lasts: trigger.lasts.as_secs_f64(),
+                mode: trigger.mode,
+                check: trigger.check.clone(),
+                procedure: trigger.procedure.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Which checklists answer the question of a phase.
+fn answers(phase: Phase) -> Option<Gates> {
+    match phase {
+        Phase::Preparing => Some(Gates::Launch),
+        Phase::Launching => Some(Gates::Live),
+        Phase::Watching => Some(Gates::Watch),
+        Phase::RollingBack | Phase::RolledBack | Phase::Closed => None,
+    }
+}
+
+fn question(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Preparing => "May we launch?",
+        Phase::Launching => "May we declare success?",
+        Phase::Watching => "Is it still healthy?",
+        Phase::RollingBack => "Is the rollback done?",
+        Phase::RolledBack => "May we launch again?",
+        Phase::Closed => "The launch is closed.",
+    }
+}

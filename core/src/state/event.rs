@@ -1,0 +1,211 @@
+//! What can happen to a launch, what must then happen outside, and what is kept of it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attestation::{Decision, SignOff, SignOffError};
+use crate::check;
+use crate::milestone::{Milestone, Phase, Reached};
+use crate::name::{CheckPath, Name};
+use crate::observation::Observation;
+use crate::plan::Plan;
+use crate::procedure::Step;
+use crate::run::{Choice, Ended, IllegalEvent, Run, RunEvent, RunId};
+use crate::trigger::{self, Trigger};
+
+/// Something that happened. The list is closed: nothing else changes a launch.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A probe looked.
+    Observed {
+        /// The check it looked for.
+        check: CheckPath,
+        /// What it saw.
+        observation: Observation,
+    },
+    /// A person signs. The signature is bound to the version and the checklist in force.
+    SignedOff {
+        /// The check.
+        check: CheckPath,
+        /// Who, taken from their credentials.
+        person: Name,
+        /// What they say.
+        decision: Decision,
+        /// A link or text that backs it.
+        evidence: Option<String>,
+        /// A remark.
+        note: Option<String>,
+    },
+    /// A milestone was reached.
+    Milestone {
+        /// Which.
+        milestone: Milestone,
+        /// Who says so.
+        by: String,
+    },
+    /// Time passed.
+    Tick,
+    /// A person fires a trigger.
+    Fire {
+        /// Which.
+        trigger: Name,
+        /// Who.
+        person: Name,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt at a run's step ended.
+    StepEnded {
+        /// The run.
+        run: RunId,
+        /// The step, counted from 0.
+        step: usize,
+        /// The attempt, counted from 1.
+        attempt: u32,
+        /// How.
+        how: Ended,
+        /// Output or reason.
+        evidence: String,
+    },
+    /// A person decided about a step that asked for it.
+    Decided {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: usize,
+        /// What.
+        choice: Choice,
+        /// Who.
+        person: Name,
+        /// Why.
+        reason: String,
+    },
+    /// The daemon came up with a restored state: what was under way is in doubt.
+    Restarted,
+    /// The launch file changed and compiled.
+    Reloaded(Arc<Plan>),
+    /// The launch file changed and does not compile: the old plan stays.
+    ReloadFailed {
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// What must happen outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Keep this, before anything else is done.
+    Persist(Record),
+    /// Begin this attempt at a step; its start is among the records.
+    Perform(Box<Perform>),
+}
+
+/// An attempt at a step that is to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Perform {
+    /// The run.
+    pub run: RunId,
+    /// The step as it was when the run was made.
+    pub step: Step,
+    /// Its place, counted from 0.
+    pub index: usize,
+    /// The attempt, counted from 1.
+    pub attempt: u32,
+    /// The deployment, counted from 1; the fencing token of what the step does outside.
+    pub generation: u32,
+    /// What called for the run.
+    pub cause: String,
+}
+
+impl Perform {
+    /// The key by which the outside can tell a repetition: the same for every attempt at the step.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.run, self.step.id)
+    }
+}
+
+/// What is kept. Restoring the records of a launch gives its state back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A probe looked, and how the check stands since.
+    Observed {
+        /// The check.
+        check: CheckPath,
+        /// The checklist as it was compiled; a changed one makes the memory void.
+        checklist_hash: String,
+        /// The check's memory after it.
+        memory: Box<check::Memory>,
+    },
+    /// A person signed.
+    SignedOff(Box<SignOff>),
+    /// A milestone was reached.
+    Reached(Reached),
+    /// A trigger moved.
+    Trigger {
+        /// Which.
+        trigger: Name,
+        /// What it watches; a changed one keeps only latch and high-water mark.
+        watches: String,
+        /// Its memory after it.
+        memory: Box<trigger::Memory>,
+    },
+    /// A run was created; nothing of it has been done.
+    RunCreated(Box<Run>),
+    /// Something happened to a run.
+    Run {
+        /// Which.
+        run: RunId,
+        /// What.
+        event: RunEvent,
+    },
+}
+
+impl Record {
+    /// The record of a trigger's memory.
+    pub(super) fn trigger(trigger: &Trigger, memory: &trigger::Memory) -> Self {
+        Self::Trigger {
+            trigger: trigger.id.clone(),
+            watches: trigger.watches(),
+            memory: Box::new(memory.clone()),
+        }
+    }
+}
+
+/// Why an event is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// There is no such check.
+    #[error("there is no check `{0}`")]
+    NoSuchCheck(CheckPath),
+    /// There is no such trigger.
+    #[error("there is no trigger `{0}`")]
+    NoSuchTrigger(Name),
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    NoSuchRun(RunId),
+    /// The sign-off does not count.
+    #[error(transparent)]
+    SignOff(#[from] SignOffError),
+    /// The run is elsewhere.
+    #[error(transparent)]
+    Run(#[from] IllegalEvent),
+    /// The milestone cannot follow.
+    #[error("`{milestone}` cannot be reached while the launch is {}", .phase.name())]
+    OutOfOrder {
+        /// The milestone.
+        milestone: Milestone,
+        /// Where the launch stands.
+        phase: Phase,
+    },
+    /// The person may not decide about a rollback.
+    #[error("{0} is neither rollback_authority nor incident_commander")]
+    NoAuthority(Name),
+    /// There is no deployment under way.
+    #[error("there is nothing to roll back while the launch is {}", .0.name())]
+    NothingToRollBack(Phase),
+    /// The deployment has had its run.
+    #[error("deployment {0} has had its rollback: a deployment has one")]
+    AlreadyRun(u32),
+}
