@@ -2,4 +2,6 @@
 //!
 //! Floor 2: everything that has a clock, a disk, a network or a terminal.
 
+pub mod clock;
 pub mod engine;
+pub mod runner;

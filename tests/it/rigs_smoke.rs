@@ -19,7 +19,7 @@ fn curl(args: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The single value that a PromQL query yields.
+/// The single value that a `PromQL` query yields.
 fn query(prometheus: &Prometheus, promql: &str) -> Option<f64> {
     let url = format!("{}/api/v1/query", prometheus.url());
     let text = curl(&["--get", &url, "--data-urlencode", &format!("query={promql}")])?;

@@ -25,7 +25,7 @@ impl Repository {
     /// The same with clocks that run this many hours late, so that the backup is that old. Needs
     /// the program `faketime`.
     pub(crate) fn aged(hours: u32) -> Self {
-        Self::at(Some(Late { hours, library: faketime_library() }))
+        Self::at(Some(&Late { hours, library: faketime_library() }))
     }
 
     /// The configuration file, for `pgbackrest --config`.
@@ -33,7 +33,7 @@ impl Repository {
         self.folder.join("pgbackrest.conf")
     }
 
-    fn at(late: Option<Late>) -> Self {
+    fn at(late: Option<&Late>) -> Self {
         let folder = TempDir::new("pgbackrest");
         let user = User::to_drop_to("postgres");
         if let Some(user) = user {

@@ -1,0 +1,70 @@
+//! How many looks may happen at a time: in all, per kind of probe, and per host looked at.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use launchgate_probes::DynProbe;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The permits, shared by every launch of a daemon so that one host is not asked by all of them at once.
+#[derive(Debug)]
+pub struct Limits {
+    all: Arc<Semaphore>,
+    per_kind: usize,
+    per_host: usize,
+    kinds: Mutex<HashMap<String, Arc<Semaphore>>>,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// The right to look, given back when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Permits {
+    _held: Vec<OwnedSemaphorePermit>,
+}
+
+impl Limits {
+    /// At most `all` looks, `per_kind` of one kind, `per_host` at one host.
+    pub fn new(all: usize, per_kind: usize, per_host: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(all.max(1))),
+            per_kind: per_kind.max(1),
+            per_host: per_host.max(1),
+            kinds: Mutex::default(),
+            hosts: Mutex::default(),
+        }
+    }
+
+    /// Waits until a probe may look. Permits are taken in one order (hosts by name, kind, all), so that two looks never
+    /// wait for each other, and a look that waits for its host holds nothing that others need.
+    pub async fn acquire(&self, probe: &dyn DynProbe) -> Permits {
+        let mut hosts = probe.hosts();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let mut queue: Vec<Arc<Semaphore>> =
+            hosts.iter().map(|host| named(&self.hosts, host, self.per_host)).collect();
+        queue.push(named(&self.kinds, probe.kind(), self.per_kind));
+        queue.push(Arc::clone(&self.all));
+        let mut held = Vec::with_capacity(queue.len());
+        for semaphore in queue {
+            held.push(semaphore.acquire_owned().await.expect("these semaphores are never closed"));
+        }
+        Permits { _held: held }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(256, 64, 8)
+    }
+}
+
+/// The semaphore of that name. Names come from launch files alone, so there are not many.
+fn named(
+    map: &Mutex<HashMap<String, Arc<Semaphore>>>,
+    name: &str,
+    permits: usize,
+) -> Arc<Semaphore> {
+    let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(map.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(permits))))
+}

@@ -1,0 +1,64 @@
+//! One look: a probe in a fence of time and panic.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launchgate_core::observation::{Cause, Failure, Observation};
+use launchgate_core::time::format_duration;
+use launchgate_probes::{Context, DynProbe};
+
+use crate::clock::Clock;
+
+/// How much later than its deadline a probe may say itself why it was too slow.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What is the same for every look of a launch.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The planned go-live.
+    pub go_live: Option<Timestamp>,
+    /// The launch file's folder.
+    pub folder: PathBuf,
+}
+
+/// Looks once. Whatever the probe does, an observation comes out soon after `timeout`.
+pub async fn look(
+    probe: &Arc<dyn DynProbe>,
+    timeout: Duration,
+    around: &Surroundings,
+    clock: &dyn Clock,
+) -> Observation {
+    let began = tokio::time::Instant::now();
+    let context = Context::new(timeout, clock.now().wall, around.go_live, around.folder.clone());
+    let probe = Arc::clone(probe);
+    let kind = probe.kind();
+    // A task of its own: a panic ends there, and one that never yields leaves this one running.
+    let mut task = tokio::spawn(async move { probe.observe(&context).await });
+    let outcome = tokio::select! {
+        ended = &mut task => match ended {
+            Ok(outcome) => outcome,
+            Err(error) => Err(broken(kind, error)),
+        },
+        () = tokio::time::sleep(timeout + GRACE) => {
+            task.abort();
+            let said = format!("`{kind}` had no answer within {}", format_duration(timeout));
+            Err(Failure::new(Cause::Timeout, said))
+        }
+    };
+    Observation { at: clock.now(), took: began.elapsed(), outcome }
+}
+
+fn broken(kind: &str, error: tokio::task::JoinError) -> Failure {
+    let why = match error.try_into_panic() {
+        Ok(panic) => panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("without a word")
+            .to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Failure::new(Cause::ProbeError, format!("the probe `{kind}` broke: {why}"))
+}
