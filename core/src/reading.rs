@@ -108,6 +108,16 @@ pub enum ReadingType {
     Texts,
 }
 
+impl ReadingType {
+    /// The unit of its numbers; a plain one for what is no number.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Number(unit) => unit,
+            Self::Flag | Self::Text | Self::Texts => Unit::One,
+        }
+    }
+}
+
 impl fmt::Display for ReadingType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -152,6 +162,19 @@ pub enum Value {
     Text(String),
     /// A set of texts, sorted and without doubles.
     Texts(Vec<String>),
+}
+
+impl Value {
+    /// The value as people read it, numbers in their unit.
+    pub fn show(&self, unit: Unit) -> String {
+        match self {
+            Self::Number(number) => unit.format(*number),
+            Self::NotFinite(text) => text.clone(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Text(text) => format!("\"{text}\""),
+            Self::Texts(list) => format!("[{}]", list.join(", ")),
+        }
+    }
 }
 
 /// One of the things a probe looked at on the way to its readings: an address, a resolver, a replica, a target.

@@ -158,30 +158,15 @@ fn numbers(a: f64, op: Op, b: f64) -> bool {
 
 fn show_operand(operand: &Operand, readings: &Readings) -> String {
     match operand {
-        Operand::Literal(value, unit) => show(value, *unit),
+        Operand::Literal(value, unit) => value.show(*unit),
         Operand::Reading(spec) => {
-            let unit = match spec.kind {
-                ReadingType::Number(unit) => unit,
-                ReadingType::Flag | ReadingType::Text | ReadingType::Texts => Unit::One,
-            };
             match readings.get(spec.name.as_str()) {
-                Some(value) => format!("{} {}", spec.name, show(value, unit)),
+                Some(value) => format!("{} {}", spec.name, value.show(spec.kind.unit())),
                 None => spec.name.to_string(),
             }
         }
         Operand::Arithmetic(left, op, right, _) => {
             format!("{} {op} {}", show_operand(left, readings), show_operand(right, readings))
         }
-    }
-}
-
-/// A value as people read it.
-fn show(value: &Value, unit: Unit) -> String {
-    match value {
-        Value::Number(number) => unit.format(*number),
-        Value::NotFinite(text) => text.clone(),
-        Value::Flag(flag) => flag.to_string(),
-        Value::Text(text) => format!("\"{text}\""),
-        Value::Texts(list) => format!("[{}]", list.join(", ")),
     }
 }
