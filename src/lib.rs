@@ -2,6 +2,7 @@
 //!
 //! Floor 2: everything that has a clock, a disk, a network or a terminal.
 
+pub mod actions;
 pub mod clock;
-pub mod engine;
 pub mod runner;
+pub mod settings;

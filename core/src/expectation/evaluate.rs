@@ -2,7 +2,7 @@
 
 use super::{Judged, Op, Operand, Predicate, Truth};
 use crate::observation::Cause;
-use crate::reading::{ReadingSpec, ReadingType, Readings, Unit, Value};
+use crate::reading::{ReadingSpec, ReadingType, Readings, Value};
 
 /// Judges a predicate.
 pub(super) fn predicate(predicate: &Predicate, readings: &Readings) -> Judged {

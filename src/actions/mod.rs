@@ -1,0 +1,3 @@
+//! What the steps of a procedure do.
+
+pub mod settings;

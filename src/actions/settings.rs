@@ -1,0 +1,77 @@
+//! What the steps of a procedure take under `with:`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::time::duration_text;
+use launchgate_probes::secret::TextOrCredential;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// `do: exec` runs a command, without a shell, in the launch file's folder.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExecSettings {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Variables for its environment, beside launchgate's own.
+    #[serde(default)]
+    pub env: BTreeMap<String, TextOrCredential>,
+}
+
+/// `do: http` sends a request.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// Where to.
+    pub url: TextOrCredential,
+    /// The method.
+    #[serde(default = "post")]
+    pub method: String,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, TextOrCredential>,
+    /// The body.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// The statuses that mean success; without it, 200 to 299.
+    #[serde(default)]
+    pub expect_status: Vec<u16>,
+}
+
+fn post() -> String {
+    "POST".to_owned()
+}
+
+/// `do: notify` sends a message to channels.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifySettings {
+    /// The channels.
+    #[schemars(with = "Vec<String>")]
+    pub to: Vec<Name>,
+    /// The message; `${trigger.because}`, `${launch}`, `${version}`, `${previous_version}` and `${run.id}` are filled in.
+    pub message: String,
+}
+
+/// `do: wait` waits until checks pass.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaitSettings {
+    /// The checks that must all pass.
+    #[schemars(with = "Vec<String>")]
+    pub checks: Vec<CheckPath>,
+    /// For how long they must pass without interruption.
+    #[serde(rename = "for", with = "duration_text")]
+    #[schemars(with = "String")]
+    pub lasts: Duration,
+}
+
+/// `do: manual` asks a person to do something and to say that it is done.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManualSettings {
+    /// What is to be done.
+    pub instructions: String,
+}

@@ -1,0 +1,266 @@
+//! The frame of the compiler: the problems found, the sections of the file, and the head of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Zoned;
+use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::plan::{Channel, Plan};
+use launchgate_core::problem::{Key, KeyPath, Problem, did_you_mean};
+use launchgate_core::time::parse_duration;
+use launchgate_probes::{DynProbe, Registry, strict};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{raw, secrets, vars};
+
+/// A problem, and whether its line holds a secret.
+pub(super) type Found = (Problem, bool);
+
+/// A launch file on its way to a plan. Every step reads what it can and notes what is wrong.
+pub(super) struct Compiler<'a> {
+    pub(super) root: Value,
+    pub(super) registry: &'a Registry,
+    pub(super) problems: Vec<Found>,
+    pub(super) people: BTreeMap<Name, Vec<Name>>,
+    pub(super) probes: HashMap<CheckPath, Arc<dyn DynProbe>>,
+    hash: String,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(root: Value, text: &str, registry: &'a Registry) -> Self {
+        Self {
+            root,
+            registry,
+            problems: Vec::new(),
+            people: BTreeMap::new(),
+            probes: HashMap::new(),
+            hash: hash(text.as_bytes()),
+        }
+    }
+
+    pub(super) fn compile(
+        mut self,
+    ) -> Result<(Plan, HashMap<CheckPath, Arc<dyn DynProbe>>), Vec<Found>> {
+        if !self.root.is_object() {
+            let problem = Problem::new(KeyPath::root(), "a launch file is a mapping")
+                .hint("begin with `launch: NAME`");
+            return Err(vec![(problem, false)]);
+        }
+        self.problems.extend(secrets::find(&self.root).into_iter().map(|p| (p, true)));
+        let mut root = std::mem::take(&mut self.root);
+        let unfilled = vars::fill(&mut root);
+        self.root = root;
+        let head = self.read::<raw::Head>(self.root.clone(), &KeyPath::root());
+        self.people = self.people();
+        let go_live = head.as_ref().and_then(|head| self.go_live(&head.go_live));
+        let channels = self.channels();
+        let checklists = self.checklists();
+        let procedures = self.procedures(&channels, &checklists);
+        let triggers = self.triggers(&checklists, &procedures);
+        let launch = head.as_ref().and_then(|h| self.name(&h.launch, &at("launch"), false));
+        let window = head.as_ref().and_then(|h| self.duration(h.window.as_deref(), &at("window")));
+        // What else is said about a text whose reference is wrong would only repeat it.
+        self.problems.retain(|(problem, _)| unfilled.iter().all(|u| u.path != problem.path));
+        self.problems.extend(unfilled.into_iter().map(|p| (p, false)));
+        match (head, launch, go_live) {
+            (Some(head), Some(launch), Some(go_live)) if self.problems.is_empty() => {
+                let plan = Plan {
+                    launch,
+                    title: head.title,
+                    version: head.version,
+                    previous_version: head.previous_version,
+                    go_live,
+                    window,
+                    people: self.people,
+                    links: head.links,
+                    checklists,
+                    triggers,
+                    procedures,
+                    channels,
+                    hash: self.hash,
+                };
+                Ok((plan, self.probes))
+            }
+            _ => Err(self.problems),
+        }
+    }
+
+    /// Notes a problem.
+    pub(super) fn problem(&mut self, problem: Problem) {
+        self.problems.push((problem, false));
+    }
+
+    /// Reads a value strictly; what is wrong is noted under `path`.
+    pub(super) fn read<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        value: Value,
+        path: &KeyPath,
+    ) -> Option<T> {
+        match strict::read(value) {
+            Ok(read) => Some(read),
+            Err(problems) => {
+                let placed = problems.into_iter().map(|p| (explained(p.under(path)), false));
+                self.problems.extend(placed);
+                None
+            }
+        }
+    }
+
+    /// The entries of a mapping, with their paths. What is no mapping has been noted by whoever read it.
+    pub(super) fn entries(&self, path: &KeyPath, key: &str) -> Vec<(String, Value, KeyPath)> {
+        let Some(map) = self.below(path).and_then(|v| v.get(key)).and_then(Value::as_object) else {
+            return Vec::new();
+        };
+        let path = path.entry(key);
+        map.iter().map(|(name, value)| (name.clone(), value.clone(), path.entry(name))).collect()
+    }
+
+    fn below(&self, path: &KeyPath) -> Option<&Value> {
+        path.0.iter().try_fold(&self.root, |value, key| match key {
+            Key::Entry(name) => value.get(name),
+            Key::Index(index) => value.get(index),
+        })
+    }
+
+    /// A name; `at_key` says that it stands as a key.
+    pub(super) fn name(&mut self, text: &str, path: &KeyPath, at_key: bool) -> Option<Name> {
+        match Name::try_new(text) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                let problem = Problem::new(path.clone(), error.to_string());
+                self.problem(if at_key { problem.at_key() } else { problem });
+                None
+            }
+        }
+    }
+
+    /// A duration, if one is given.
+    pub(super) fn duration(&mut self, text: Option<&str>, path: &KeyPath) -> Option<Duration> {
+        match parse_duration(text?) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                self.problem(Problem::new(path.clone(), error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// A text that `FromStr` reads.
+    pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        text: &str,
+        path: &KeyPath,
+        hint: Option<String>,
+    ) -> Option<T> {
+        match text.parse() {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.problem(Problem::new(path.clone(), error.to_string()).hint_if(hint));
+                None
+            }
+        }
+    }
+
+    /// A role that somebody holds.
+    pub(super) fn role(&mut self, text: &str, path: &KeyPath) -> Option<Name> {
+        let role = self.name(text, path, false)?;
+        if !self.people.contains_key(&role) {
+            let known: Vec<String> = self.people.keys().map(ToString::to_string).collect();
+            let hint = did_you_mean(text, known.iter().map(String::as_str))
+                .unwrap_or_else(|| "list it under `people:` with who holds it".to_owned());
+            let problem = Problem::new(path.clone(), format!("nobody holds the role `{text}`"));
+            self.problem(problem.hint(hint));
+        }
+        Some(role)
+    }
+
+    fn people(&mut self) -> BTreeMap<Name, Vec<Name>> {
+        let mut people = BTreeMap::new();
+        for (role, holders, path) in self.entries(&KeyPath::root(), "people") {
+            let name = self.name(&role, &path, true);
+            let holders = holders.as_array().cloned().unwrap_or_default();
+            if holders.is_empty() {
+                let problem = Problem::new(path.clone(), format!("nobody holds the role `{role}`"));
+                self.problem(problem.hint("name at least one person, the primary first"));
+            }
+            let holders = holders
+                .iter()
+                .enumerate()
+                .filter_map(|(i, person)| self.name(person.as_str()?, &path.index(i), false))
+                .collect();
+            if let Some(name) = name {
+                people.insert(name, holders);
+            }
+        }
+        people
+    }
+
+    fn go_live(&mut self, text: &str) -> Option<Zoned> {
+        match text.parse::<Zoned>() {
+            Ok(zoned) => Some(zoned),
+            Err(error) => {
+                let why = error.to_string();
+                let problem =
+                    Problem::new(at("go_live"), format!("`{text}` is no time in a zone: {why}"));
+                self.problem(problem.hint("write it like `2026-12-01T09:00:00[Europe/London]`"));
+                None
+            }
+        }
+    }
+
+    fn channels(&mut self) -> BTreeMap<Name, Channel> {
+        let mut channels = BTreeMap::new();
+        for (name, value, path) in self.entries(&KeyPath::root(), "channels") {
+            let id = self.name(&name, &path, true);
+            let read = self.read::<raw::Channel>(value, &path);
+            if let (Some(id), Some(raw)) = (id, read) {
+                let settings = serde_json::json!({ "url": raw.url });
+                let kind = Name::of(match raw.kind {
+                    raw::ChannelKind::Webhook => "webhook",
+                });
+                channels.insert(id.clone(), Channel { id, kind, settings });
+            }
+        }
+        channels
+    }
+}
+
+/// A deserialiser's problem with what to do about it.
+fn explained(problem: Problem) -> Problem {
+    const DURATIONS: [&str; 7] =
+        ["every", "timeout", "fresh_for", "for", "max_gap", "window", "valid_for"];
+    if problem.message.starts_with("missing field") {
+        return problem.at_key();
+    }
+    let number = ["integer", "floating point"]
+        .iter()
+        .any(|kind| problem.message.starts_with(&format!("invalid type: {kind}")));
+    if !number || !problem.message.ends_with("expected a string") {
+        return problem;
+    }
+    let duration =
+        matches!(problem.path.0.last(), Some(Key::Entry(key)) if DURATIONS.contains(&key.as_str()));
+    problem.hint(if duration {
+        "a duration carries its unit, such as `15s`"
+    } else {
+        "quote it: a bare number is no text"
+    })
+}
+
+/// The path of an entry at the top.
+pub(super) fn at(entry: &str) -> KeyPath {
+    KeyPath::root().entry(entry)
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
+}

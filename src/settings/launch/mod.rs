@@ -1,0 +1,84 @@
+//! The launch file: from YAML to a plan that is wholly valid, or to everything that is wrong with it.
+
+mod checks;
+mod compiler;
+mod gates;
+mod procedures;
+mod raw;
+mod schema;
+mod secrets;
+mod triggers;
+mod vars;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use launchgate_core::name::CheckPath;
+use launchgate_core::plan::Plan;
+use launchgate_probes::{DynProbe, Registry};
+pub use schema::schema;
+
+use super::diagnostic::Diagnostics;
+use super::document::Document;
+
+/// A launch file may not be larger: 10,000 checks take about 3 MiB.
+const MAX_FILE: u64 = 16 << 20;
+
+/// A launch file, compiled.
+#[derive(Clone)]
+pub struct Compiled {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// What looks for each probed check.
+    pub probes: HashMap<CheckPath, Arc<dyn DynProbe>>,
+    /// The launch file's folder, which relative paths count from.
+    pub folder: PathBuf,
+}
+
+/// Compiles a launch file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn compile_file(path: &Path, registry: &Registry) -> Result<Compiled, Diagnostics> {
+    let file = path.display().to_string();
+    let fail = |message: String| Diagnostics::of_file(&file, message);
+    let size =
+        std::fs::metadata(path).map_err(|e| fail(format!("the file cannot be read: {e}")))?;
+    if size.len() > MAX_FILE {
+        return Err(fail("the file is larger than 16 MiB".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|e| fail(format!("the file cannot be read: {e}")))?;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+            return Err(fail(format!("the file is not UTF-8: line {line} holds other bytes")));
+        }
+    };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    compile_text(&file, &text, folder, registry)
+}
+
+/// Compiles the text of a launch file that stands in `folder`; `file` is its name in problems.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn compile_text(
+    file: &str,
+    text: &str,
+    folder: PathBuf,
+    registry: &Registry,
+) -> Result<Compiled, Diagnostics> {
+    let document =
+        Document::parse(text).map_err(|flaws| Diagnostics::of_flaws(file, text, flaws))?;
+    let compiler = compiler::Compiler::new(document.value(), text, registry);
+    match compiler.compile() {
+        Ok((plan, probes)) => Ok(Compiled { plan: Arc::new(plan), probes, folder }),
+        Err(problems) => Err(Diagnostics::of_problems(file, text, &document, problems)),
+    }
+}

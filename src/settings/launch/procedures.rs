@@ -1,0 +1,176 @@
+//! Procedures and their steps.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use launchgate_core::gate::Checklist;
+use launchgate_core::name::Name;
+use launchgate_core::plan::Channel;
+use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
+use launchgate_core::procedure::{Effect, Procedure, Step};
+use serde_json::{Value, json};
+
+use super::compiler::Compiler;
+use super::raw::{self, Action};
+use crate::actions::settings::{
+    ExecSettings, HttpSettings, ManualSettings, NotifySettings, WaitSettings,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(5 * 60);
+const MANUAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// What steps may refer to.
+struct Known<'a> {
+    channels: &'a BTreeMap<Name, Channel>,
+    lists: &'a [Checklist],
+}
+
+impl Compiler<'_> {
+    pub(super) fn procedures(
+        &mut self,
+        channels: &BTreeMap<Name, Channel>,
+        lists: &[Checklist],
+    ) -> BTreeMap<Name, Procedure> {
+        let known = Known { channels, lists };
+        let mut procedures = BTreeMap::new();
+        for (name, value, path) in self.entries(&KeyPath::root(), "procedures") {
+            let id = self.name(&name, &path, true);
+            let Some(raw) = self.read::<raw::Procedure>(value, &path) else { continue };
+            if raw.steps.is_empty() {
+                let message = "a procedure without a step does nothing";
+                self.problem(Problem::new(path.entry("steps"), message));
+            }
+            let mut seen = HashSet::new();
+            let mut steps = Vec::new();
+            for (i, step) in raw.steps.into_iter().enumerate() {
+                let path = path.entry("steps").index(i);
+                if let Some(step) = self.step(step, &path, &known) {
+                    if !seen.insert(step.id.clone()) {
+                        let message = format!("there is a step `{}` already", step.id);
+                        self.problem(Problem::new(path.entry("step"), message));
+                    }
+                    steps.push(step);
+                }
+            }
+            if let Some(id) = id {
+                procedures.insert(id.clone(), Procedure { id, steps });
+            }
+        }
+        procedures
+    }
+
+    fn step(&mut self, value: Value, path: &KeyPath, known: &Known<'_>) -> Option<Step> {
+        let raw = self.read::<raw::Step>(value, path)?;
+        let id = self.name(&raw.step, &path.entry("step"), false);
+        let (usual, effect, critical) = match raw.action {
+            Action::Exec | Action::Http => (TIMEOUT, Effect::Once, true),
+            Action::Notify => (TIMEOUT, Effect::Idempotent, false),
+            Action::Wait => (TIMEOUT, Effect::Read, true),
+            Action::Manual => (MANUAL_TIMEOUT, Effect::Once, true),
+        };
+        let timeout =
+            self.duration(raw.timeout.as_deref(), &path.entry("timeout")).unwrap_or(usual);
+        let when = match raw.when.as_deref() {
+            Some(text) => Some(self.milestone(text, &path.entry("when"))?),
+            None => None,
+        };
+        let owner = raw.owner.as_deref().and_then(|role| self.role(role, &path.entry("owner")));
+        let settings = self.action(&raw, path, timeout, known)?;
+        Some(Step {
+            id: id?,
+            action: Name::of(match raw.action {
+                Action::Exec => "exec",
+                Action::Http => "http",
+                Action::Notify => "notify",
+                Action::Wait => "wait",
+                Action::Manual => "manual",
+            }),
+            settings,
+            timeout,
+            effect: match raw.effect {
+                Some(raw::Effect::Read) => Effect::Read,
+                Some(raw::Effect::Idempotent) => Effect::Idempotent,
+                Some(raw::Effect::Once) => Effect::Once,
+                None => effect,
+            },
+            critical: raw.critical.unwrap_or(critical),
+            when,
+            owner,
+        })
+    }
+
+    /// The action's settings, checked and complete.
+    fn action(
+        &mut self,
+        raw: &raw::Step,
+        path: &KeyPath,
+        timeout: Duration,
+        known: &Known<'_>,
+    ) -> Option<Value> {
+        let with = path.entry("with");
+        // What is missing from a `with` that is not there is shown at the step.
+        let shown = if raw.with.is_empty() { path } else { &with };
+        let settings = Value::Object(raw.with.clone());
+        match raw.action {
+            Action::Exec => {
+                let exec: ExecSettings = self.read(settings.clone(), shown)?;
+                if exec.command.first().is_none_or(String::is_empty) {
+                    let problem = Problem::new(with.entry("command"), "there is no program to run");
+                    self.problem(problem.hint("write `command: [bash, scripts/rollback.sh]`"));
+                }
+                Some(settings)
+            }
+            Action::Http => self.read::<HttpSettings>(settings.clone(), shown).map(|_| settings),
+            Action::Manual => {
+                self.read::<ManualSettings>(settings.clone(), shown).map(|_| settings)
+            }
+            Action::Notify => {
+                let notify: NotifySettings = self.read(settings.clone(), shown)?;
+                for (i, channel) in notify.to.iter().enumerate() {
+                    if !known.channels.contains_key(channel) {
+                        let hint =
+                            did_you_mean(channel.as_str(), known.channels.keys().map(Name::as_str))
+                                .unwrap_or_else(|| "add it under `channels:`".to_owned());
+                        let message = format!("there is no channel `{channel}`");
+                        self.problem(Problem::new(with.entry("to").index(i), message).hint(hint));
+                    }
+                }
+                Some(settings)
+            }
+            Action::Wait => self.wait(settings, shown, &with, timeout, known),
+        }
+    }
+
+    fn wait(
+        &mut self,
+        settings: Value,
+        shown: &KeyPath,
+        with: &KeyPath,
+        timeout: Duration,
+        known: &Known<'_>,
+    ) -> Option<Value> {
+        let texts = settings.get("checks").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut full = settings;
+        let mut paths = Vec::new();
+        for (i, text) in texts.iter().enumerate() {
+            let at = with.entry("checks").index(i);
+            let Some(text) = text.as_str() else { continue };
+            paths.push(self.find_check(text, &at, known.lists)?.path.to_string());
+        }
+        if paths.len() == texts.len() && !paths.is_empty() {
+            full["checks"] = json!(paths);
+        }
+        let wait: WaitSettings = self.read(full.clone(), shown)?;
+        if wait.checks.is_empty() {
+            let problem = Problem::new(with.entry("checks"), "there is no check to wait for");
+            self.problem(problem);
+        }
+        if wait.lasts >= timeout {
+            let message = "the step would time out before the checks have passed for that long";
+            self.problem(
+                Problem::new(with.entry("for"), message).hint("raise the step's `timeout`"),
+            );
+        }
+        Some(full)
+    }
+}

@@ -1,0 +1,311 @@
+//! The shape of a launch file, as serde reads it and as the schema shows it. Doc comments are its reference.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A launch file.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Head {
+    /// The launch's name: lower case, digits and dashes.
+    pub(super) launch: String,
+    /// The title for people.
+    pub(super) title: String,
+    /// The version that is launched. Quote it: `2.0` is a number.
+    pub(super) version: String,
+    /// The version to go back to.
+    #[serde(default)]
+    pub(super) previous_version: Option<String>,
+    /// The planned go-live with its zone: `2026-12-01T09:00:00[Europe/London]`.
+    pub(super) go_live: String,
+    /// How long the launch window is.
+    #[serde(default)]
+    pub(super) window: Option<String>,
+    /// Who holds which role; the first of a list is primary.
+    #[serde(default)]
+    pub(super) people: BTreeMap<String, Vec<String>>,
+    /// Links for people.
+    #[serde(default)]
+    pub(super) links: BTreeMap<String, String>,
+    /// Texts that `${name}` stands for.
+    #[serde(default)]
+    pub(super) vars: Map<String, Value>,
+    /// Named connections, for `with.source`.
+    #[serde(default)]
+    pub(super) sources: Map<String, Value>,
+    /// The checklists, in order.
+    pub(super) checklists: Map<String, Value>,
+    /// The rollback triggers.
+    #[serde(default)]
+    pub(super) triggers: Map<String, Value>,
+    /// The procedures.
+    #[serde(default)]
+    pub(super) procedures: Map<String, Value>,
+    /// Where messages go.
+    #[serde(default)]
+    pub(super) channels: Map<String, Value>,
+}
+
+/// A checklist.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checklist {
+    /// The title for people.
+    pub(super) title: String,
+    /// When it must be GO: `T-5d`, `T-0`, `H+1h30m`, `T+7d`.
+    pub(super) due: String,
+    /// The role that answers for it.
+    #[serde(default)]
+    pub(super) owner: Option<String>,
+    /// Which question it gates: `launch`, `live` or `watch`; without it, what its due time says.
+    #[serde(default)]
+    pub(super) gates: Option<Gates>,
+    /// The checks, in order.
+    pub(super) checks: Map<String, Value>,
+}
+
+/// Which question a checklist gates.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Gates {
+    /// May we launch?
+    Launch,
+    /// May we declare success?
+    Live,
+    /// Is it still healthy?
+    Watch,
+}
+
+/// Whether a gate hangs on a check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Level {
+    /// The gate is not GO without it.
+    #[default]
+    Required,
+    /// It shows, and never blocks.
+    Advisory,
+}
+
+/// A check.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Check {
+    /// The question for people.
+    pub(super) title: String,
+    /// The kind of probe, or `sign_off`.
+    pub(super) probe: String,
+    /// The probe's settings.
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+    /// What must hold, else the check fails.
+    #[serde(default)]
+    pub(super) expect: Vec<String>,
+    /// What should hold, else the check warns.
+    #[serde(default)]
+    pub(super) warn: Vec<String>,
+    /// Whether the gate hangs on it.
+    #[serde(default)]
+    pub(super) level: Level,
+    /// How often to look; `1m` by default.
+    #[serde(default)]
+    pub(super) every: Option<String>,
+    /// How long one look may take; `10s` by default.
+    #[serde(default)]
+    pub(super) timeout: Option<String>,
+    /// How long what was seen counts; three times `every` by default.
+    #[serde(default)]
+    pub(super) fresh_for: Option<String>,
+    /// How many failing looks in a row make a fail.
+    #[serde(default)]
+    pub(super) fail_after: Option<u32>,
+    /// How many good looks in a row end a fail.
+    #[serde(default)]
+    pub(super) pass_after: Option<u32>,
+}
+
+/// `with:` of a `sign_off`.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignOff {
+    /// The role that signs.
+    pub(super) by: String,
+    /// How many different people of the role must sign.
+    #[serde(default)]
+    pub(super) quorum: Option<u32>,
+    /// Whether a signature needs a link or a text that backs it.
+    #[serde(default)]
+    pub(super) evidence: Evidence,
+    /// How long a signature counts; without it, for good.
+    #[serde(default)]
+    pub(super) valid_for: Option<String>,
+}
+
+/// Whether a signature needs evidence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Evidence {
+    /// It may have some.
+    #[default]
+    Optional,
+    /// It must.
+    Required,
+}
+
+/// A rollback trigger.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trigger {
+    /// What is watched.
+    pub(super) watch: Watch,
+    /// For how long the breach must last.
+    #[serde(rename = "for")]
+    pub(super) lasts: String,
+    /// What an unknown sample does to the time credited so far.
+    #[serde(default)]
+    pub(super) on_unknown: OnUnknown,
+    /// What firing does; `suggest` by default.
+    #[serde(default)]
+    pub(super) mode: Mode,
+    /// The procedure that it calls for.
+    pub(super) run: String,
+    /// Between which milestones it watches.
+    #[serde(default)]
+    pub(super) armed: Option<Armed>,
+    /// The longest time between two breach samples that still counts as breach; twice the check's `every` and once its
+    /// `timeout` by default.
+    #[serde(default)]
+    pub(super) max_gap: Option<String>,
+}
+
+/// What a trigger watches.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Watch {
+    /// The check, `checklist/check` or its name alone where there is one of that name.
+    pub(super) check: String,
+    /// What counts as breach, in the check's readings.
+    pub(super) breach: String,
+}
+
+/// What unknown does.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnUnknown {
+    /// Credit is kept and frozen.
+    #[default]
+    Hold,
+    /// Credit is dropped.
+    Reset,
+}
+
+/// What firing does.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mode {
+    /// Record what would have happened.
+    Observe,
+    /// Ask a person.
+    #[default]
+    Suggest,
+    /// Run the procedure.
+    Act,
+}
+
+/// Between which milestones a trigger watches.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Armed {
+    /// The milestone that arms it; `deploy_started` by default.
+    #[serde(default)]
+    pub(super) from: Option<String>,
+    /// When it ends: `7d after live`.
+    #[serde(default)]
+    pub(super) until: Option<String>,
+}
+
+/// A procedure.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Procedure {
+    /// The steps, in order.
+    pub(super) steps: Vec<Value>,
+}
+
+/// A step.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    /// The step's name.
+    pub(super) step: String,
+    /// What it does.
+    #[serde(rename = "do")]
+    pub(super) action: Action,
+    /// The action's settings.
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+    /// How long it may take; `5m` by default, `1h` for a `manual` step.
+    #[serde(default)]
+    pub(super) timeout: Option<String>,
+    /// What it does to the world; `once` by default for `exec` and `http`.
+    #[serde(default)]
+    pub(super) effect: Option<Effect>,
+    /// Whether the run stops and asks when it fails; true by default, false for `notify`.
+    #[serde(default)]
+    pub(super) critical: Option<bool>,
+    /// The milestone without which it is skipped.
+    #[serde(default)]
+    pub(super) when: Option<String>,
+    /// The role that does it or watches it.
+    #[serde(default)]
+    pub(super) owner: Option<String>,
+}
+
+/// The kind of action.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Action {
+    /// Run a command.
+    Exec,
+    /// Send a request.
+    Http,
+    /// Send a message.
+    Notify,
+    /// Wait until checks pass.
+    Wait,
+    /// Ask a person.
+    Manual,
+}
+
+/// What a step does to the world.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Effect {
+    /// It changes nothing and may be repeated.
+    Read,
+    /// Doing it twice is the same as doing it once.
+    Idempotent,
+    /// It must not be done twice.
+    Once,
+}
+
+/// A channel.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Channel {
+    /// The kind.
+    pub(super) kind: ChannelKind,
+    /// Where messages are posted, as JSON with a `text`, as Slack and its kin take it.
+    pub(super) url: launchgate_probes::secret::TextOrCredential,
+}
+
+/// The kind of channel.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChannelKind {
+    /// An HTTP endpoint.
+    Webhook,
+}

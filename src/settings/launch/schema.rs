@@ -1,0 +1,124 @@
+//! The JSON Schema of launch files, for editors and for whoever writes them by program.
+
+use launchgate_probes::Registry;
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+
+use super::raw;
+use crate::actions::settings::{
+    ExecSettings, HttpSettings, ManualSettings, NotifySettings, WaitSettings,
+};
+
+/// The schema of launch files, with the settings of every probe and action.
+pub fn schema(registry: &Registry) -> Value {
+    let mut defs = serde_json::Map::new();
+    let mut root = hoisted::<raw::Head>(&mut defs);
+    let checklist = hoisted::<raw::Checklist>(&mut defs);
+    let check = hoisted::<raw::Check>(&mut defs);
+    let trigger = hoisted::<raw::Trigger>(&mut defs);
+    let procedure = hoisted::<raw::Procedure>(&mut defs);
+    let step = hoisted::<raw::Step>(&mut defs);
+    let channel = hoisted::<raw::Channel>(&mut defs);
+    let sign_off = hoisted::<raw::SignOff>(&mut defs);
+    let actions = [
+        ("exec", hoisted::<ExecSettings>(&mut defs)),
+        ("http", hoisted::<HttpSettings>(&mut defs)),
+        ("notify", hoisted::<NotifySettings>(&mut defs)),
+        ("wait", hoisted::<WaitSettings>(&mut defs)),
+        ("manual", hoisted::<ManualSettings>(&mut defs)),
+    ];
+    let mut kinds: Vec<(String, Value)> = vec![("sign_off".to_owned(), sign_off)];
+    for kind in registry.kinds() {
+        if let Some(settings) = registry.schema(kind) {
+            kinds.push((kind.to_owned(), hoist(settings, &format!("{kind}_"), &mut defs)));
+        }
+    }
+    let mut check = with_each(check, "probe", &kinds);
+    check["properties"]["probe"]["enum"] = kinds.iter().map(|(kind, _)| json!(kind)).collect();
+    let actions = actions.map(|(kind, settings)| (kind.to_owned(), settings));
+    defs.insert("check".into(), check);
+    defs.insert("step".into(), with_each(step, "do", &actions));
+    defs.insert("checklist".into(), each(checklist, "checks", "check"));
+    defs.insert("procedure".into(), items(procedure, "steps", "step"));
+    defs.insert("trigger".into(), trigger);
+    defs.insert("channel".into(), channel);
+    for (section, def) in [
+        ("checklists", "checklist"),
+        ("triggers", "trigger"),
+        ("procedures", "procedure"),
+        ("channels", "channel"),
+    ] {
+        root = each(root, section, def);
+    }
+    root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    root["title"] = json!("launchgate launch file");
+    root["$defs"] = Value::Object(defs);
+    root
+}
+
+fn hoisted<T: JsonSchema>(defs: &mut serde_json::Map<String, Value>) -> Value {
+    hoist(schemars::schema_for!(T).to_value(), "", defs)
+}
+
+/// Moves a schema's own definitions to the shared ones, under a prefix.
+fn hoist(mut schema: Value, prefix: &str, defs: &mut serde_json::Map<String, Value>) -> Value {
+    rename(&mut schema, prefix);
+    if let Some(map) = schema.as_object_mut() {
+        map.shift_remove("$schema");
+        if let Some(Value::Object(own)) = map.shift_remove("$defs") {
+            defs.extend(own.into_iter().map(|(name, def)| (format!("{prefix}{name}"), def)));
+        }
+    }
+    schema
+}
+
+fn rename(schema: &mut Value, prefix: &str) {
+    match schema {
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                match value {
+                    Value::String(target) if key == "$ref" => {
+                        *target = target.replace("#/$defs/", &format!("#/$defs/{prefix}"));
+                    }
+                    below => rename(below, prefix),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, prefix)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Every entry of the mapping `property` is a `def`.
+fn each(mut schema: Value, property: &str, def: &str) -> Value {
+    schema["properties"][property]["additionalProperties"] = reference(def);
+    schema
+}
+
+fn items(mut schema: Value, property: &str, def: &str) -> Value {
+    schema["properties"][property]["items"] = reference(def);
+    schema
+}
+
+fn reference(def: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{def}") })
+}
+
+/// `with` has the shape that the value of `chooser` asks for. A `source` may be a name or the connection itself.
+fn with_each(mut schema: Value, chooser: &str, kinds: &[(String, Value)]) -> Value {
+    let choices: Vec<Value> = kinds
+        .iter()
+        .map(|(kind, settings)| {
+            let mut settings = settings.clone();
+            if let Some(source) = settings["properties"].get_mut("source") {
+                *source = json!({ "anyOf": [{ "type": "string" }, source.take()] });
+            }
+            json!({
+                "if": { "properties": { chooser: { "const": kind } } },
+                "then": { "properties": { "with": settings } },
+            })
+        })
+        .collect();
+    schema["allOf"] = Value::Array(choices);
+    schema
+}
