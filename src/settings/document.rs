@@ -210,13 +210,13 @@ impl Builder {
             Some(Scalar::Null) => Value::Null,
             Some(Scalar::Boolean(flag)) => Value::Bool(flag),
             Some(Scalar::Integer(number)) => Value::Number(number.into()),
-            Some(Scalar::FloatingPoint(number)) => match Number::from_f64(number.into_inner()) {
-                Some(number) => Value::Number(number),
-                None => {
+            Some(Scalar::FloatingPoint(number)) => {
+                let number = Number::from_f64(number.into_inner());
+                if number.is_none() {
                     self.flaw(place, "not a number", "write a finite number, or a quoted text");
-                    Value::Null
                 }
-            },
+                number.map_or(Value::Null, Value::Number)
+            }
             Some(Scalar::String(text)) => Value::String(text.into_owned()),
             None => {
                 self.flaw(place, "this value does not fit its tag", "leave the tag out");
@@ -258,9 +258,10 @@ impl Builder {
         };
         match &mut open.node.content {
             Content::List(items) => items.push(node),
-            Content::Map(entries) => match open.key.take() {
-                Some((key, place)) => entries.push((key, place, node)),
-                None => {
+            Content::Map(entries) => {
+                if let Some((key, place)) = open.key.take() {
+                    entries.push((key, place, node));
+                } else {
                     let place = node.place;
                     let key = match node.content {
                         Content::Scalar(Value::String(text)) => text,
@@ -274,7 +275,7 @@ impl Builder {
                     }
                     open.key = Some((key, place));
                 }
-            },
+            }
             Content::Scalar(_) => {}
         }
     }

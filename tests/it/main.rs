@@ -1,5 +1,6 @@
 //! Integration tests.
 #![expect(clippy::print_stderr, reason = "a skipped test says so, loudly")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod launch_file;
 mod rig;

@@ -252,7 +252,9 @@ impl Compiler<'_> {
                 Err(problem) => problems.push(problem),
             }
         }
-        problems.into_iter().for_each(|p| self.problem(p));
+        for problem in problems {
+            self.problem(problem);
+        }
         expectations
     }
 }

@@ -20,13 +20,16 @@ use super::{raw, secrets, vars};
 /// A problem, and whether its line holds a secret.
 pub(super) type Found = (Problem, bool);
 
+/// What looks for each check.
+pub(super) type Probes = HashMap<CheckPath, Arc<dyn DynProbe>>;
+
 /// A launch file on its way to a plan. Every step reads what it can and notes what is wrong.
 pub(super) struct Compiler<'a> {
     pub(super) root: Value,
     pub(super) registry: &'a Registry,
     pub(super) problems: Vec<Found>,
     pub(super) people: BTreeMap<Name, Vec<Name>>,
-    pub(super) probes: HashMap<CheckPath, Arc<dyn DynProbe>>,
+    pub(super) probes: Probes,
     hash: String,
 }
 
@@ -42,9 +45,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    pub(super) fn compile(
-        mut self,
-    ) -> Result<(Plan, HashMap<CheckPath, Arc<dyn DynProbe>>), Vec<Found>> {
+    pub(super) fn compile(mut self) -> Result<(Plan, Probes), Vec<Found>> {
         if !self.root.is_object() {
             let problem = Problem::new(KeyPath::root(), "a launch file is a mapping")
                 .hint("begin with `launch: NAME`");

@@ -53,7 +53,7 @@ pub fn compile_file(path: &Path, registry: &Registry) -> Result<Compiled, Diagno
         Ok(text) => text,
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+            let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
             return Err(fail(format!("the file is not UTF-8: line {line} holds other bytes")));
         }
     };

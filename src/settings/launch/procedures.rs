@@ -61,7 +61,7 @@ impl Compiler<'_> {
 
     fn step(&mut self, value: Value, path: &KeyPath, known: &Known<'_>) -> Option<Step> {
         let raw = self.read::<raw::Step>(value, path)?;
-        let id = self.name(&raw.step, &path.entry("step"), false);
+        let id = self.name(&raw.id, &path.entry("step"), false);
         let (usual, effect, critical) = match raw.action {
             Action::Exec | Action::Http => (TIMEOUT, Effect::Once, true),
             Action::Notify => (TIMEOUT, Effect::Idempotent, false),

@@ -240,7 +240,8 @@ pub(super) struct Procedure {
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
     /// The step's name.
-    pub(super) step: String,
+    #[serde(rename = "step")]
+    pub(super) id: String,
     /// What it does.
     #[serde(rename = "do")]
     pub(super) action: Action,

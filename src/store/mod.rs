@@ -1,0 +1,56 @@
+//! What outlives the daemon: a small trait, and the stores that keep it.
+//!
+//! A store knows records and launches, no rules: what may follow what is the core's business. Every commit is one
+//! transaction, kept for good before it returns.
+
+#[cfg(test)]
+mod contract;
+mod memory;
+mod sqlite;
+
+use jiff::Timestamp;
+use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::observation::Observation;
+use launchgate_core::state::{Record, Saved};
+
+pub use self::memory::MemoryStore;
+pub use self::sqlite::SqliteStore;
+
+/// How many observations of a check are kept.
+pub const HISTORY: usize = 1_000;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store's file or server does not do its part: a full disk, a lost volume, a lock held by another daemon.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What is kept cannot be read back: the file is damaged or written by a newer launchgate.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A record that may exist once exists: a deployment's run, an attempt's start.
+    #[error("it is there already: {0}")]
+    Conflict(String),
+}
+
+/// Where records are kept.
+pub trait Store: Send {
+    /// Everything that is kept of a launch; nothing for one that the store does not know.
+    fn load(&mut self, launch: &Name) -> Result<Saved, StoreError>;
+
+    /// Keeps records, all or none, in their order.
+    fn commit(
+        &mut self,
+        launch: &Name,
+        at: Timestamp,
+        records: &[Record],
+    ) -> Result<(), StoreError>;
+
+    /// The newest observations of a check, newest first; at most [`HISTORY`] are there.
+    fn history(
+        &mut self,
+        launch: &Name,
+        check: &CheckPath,
+        limit: usize,
+    ) -> Result<Vec<Observation>, StoreError>;
+}

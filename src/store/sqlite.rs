@@ -1,0 +1,368 @@
+//! The embedded store: one SQLite file, in WAL mode and fully synchronous, held by one daemon at a time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::observation::Observation;
+use launchgate_core::run::{Run, RunEvent};
+use launchgate_core::state::{Record, Saved, SavedCheck, SavedTrigger};
+use rusqlite::{Connection, ErrorCode, Transaction, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{HISTORY, Store, StoreError};
+
+/// The layout that this launchgate writes, one script per step from the one before.
+const MIGRATIONS: [&str; 1] = [include_str!("sqlite_1.sql")];
+/// A check's history is trimmed once per this many observations, and may be longer by as many until then.
+const TRIM_EVERY: i64 = 64;
+
+/// An SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+    /// Held as long as the store is: another daemon on the same file would act a second time.
+    _lock: std::fs::File,
+}
+
+impl SqliteStore {
+    /// Opens a file, or makes it, readable for its owner alone.
+    ///
+    /// # Errors
+    /// Another daemon has it, it cannot be read or written, or a newer launchgate wrote it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock(path)?;
+        let shown = path.display();
+        let fail = |e: rusqlite::Error| StoreError::Unavailable(format!("the store {shown}: {e}"));
+        private(path).map_err(|e| StoreError::Unavailable(format!("the store {shown}: {e}")))?;
+        let connection = Connection::open(path).map_err(fail)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
+        for (pragma, wanted) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("fullfsync", "1"),
+            ("trusted_schema", "0"),
+        ] {
+            set(&connection, pragma, wanted)?;
+        }
+        let mut store = Self { connection, path: path.to_owned(), _lock: lock };
+        store.migrate()?;
+        Ok(store)
+    }
+
+    fn migrate(&mut self) -> Result<(), StoreError> {
+        let at: i64 = self
+            .connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|e| self.broken(&e))?;
+        let done = usize::try_from(at).unwrap_or(usize::MAX);
+        if done > MIGRATIONS.len() {
+            let shown = self.path.display();
+            let message = format!(
+                "the store {shown} has layout {at}; this launchgate knows {}",
+                MIGRATIONS.len()
+            );
+            return Err(StoreError::Unreadable(message));
+        }
+        for (number, script) in MIGRATIONS.iter().enumerate().skip(done) {
+            let step = || -> rusqlite::Result<()> {
+                let transaction = self.connection.unchecked_transaction()?;
+                transaction.execute_batch(script)?;
+                let now = i64::try_from(number + 1).unwrap_or(i64::MAX);
+                transaction.pragma_update(None, "user_version", now)?;
+                transaction.commit()
+            };
+            step().map_err(|e| self.broken(&e))?;
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: &rusqlite::Error) -> StoreError {
+        let message = format!("{}: {error}", self.path.display());
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => StoreError::Conflict(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Unreadable(message)
+            }
+            _ => StoreError::Unavailable(message),
+        }
+    }
+
+    fn read(&self, launch: &Name) -> Result<Saved, Trouble> {
+        let launch = launch.as_str();
+        let mut saved = Saved::default();
+        let mut checks = self.connection.prepare_cached(
+            "SELECT check_path, checklist_hash, memory FROM check_memory WHERE launch = ?1 ORDER BY check_path",
+        )?;
+        let mut rows = checks.query([launch])?;
+        while let Some(row) = rows.next()? {
+            saved.checks.push(SavedCheck {
+                check: row.get::<_, String>(0)?.parse().map_err(|e| Trouble::odd(&e))?,
+                checklist_hash: row.get(1)?,
+                memory: json(&row.get::<_, String>(2)?)?,
+            });
+        }
+        let mut triggers = self.connection.prepare_cached(
+            "SELECT trigger, watches, memory FROM trigger_memory WHERE launch = ?1 ORDER BY trigger",
+        )?;
+        let mut rows = triggers.query([launch])?;
+        while let Some(row) = rows.next()? {
+            saved.triggers.push(SavedTrigger {
+                trigger: row.get::<_, String>(0)?.parse().map_err(|e| Trouble::odd(&e))?,
+                watches: row.get(1)?,
+                memory: json(&row.get::<_, String>(2)?)?,
+            });
+        }
+        saved.sign_offs =
+            self.all("SELECT body FROM sign_offs WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.milestones =
+            self.all("SELECT body FROM milestones WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.runs = self.all("SELECT body FROM runs WHERE launch = ?1 ORDER BY id", launch)?;
+        for run in &mut saved.runs {
+            let events: Vec<RunEvent> =
+                self.all("SELECT body FROM run_events WHERE run = ?1 ORDER BY id", &run.id.0)?;
+            for event in events {
+                run.apply(&event).map_err(|e| Trouble::odd(&e))?;
+            }
+        }
+        Ok(saved)
+    }
+
+    fn all<T: DeserializeOwned>(&self, query: &str, key: &str) -> Result<Vec<T>, Trouble> {
+        let mut statement = self.connection.prepare_cached(query)?;
+        let mut rows = statement.query([key])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(json(&row.get::<_, String>(0)?)?);
+        }
+        Ok(all)
+    }
+
+    fn write(&mut self, launch: &Name, at: Timestamp, records: &[Record]) -> Result<(), Trouble> {
+        let transaction = self.connection.transaction()?;
+        for record in records {
+            keep(&transaction, launch, at, record)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn told(&self, trouble: Trouble) -> StoreError {
+        match trouble {
+            Trouble::Sqlite(error) => self.broken(&error),
+            Trouble::Odd(message) => {
+                StoreError::Unreadable(format!("{}: {message}", self.path.display()))
+            }
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&mut self, launch: &Name) -> Result<Saved, StoreError> {
+        self.read(launch).map_err(|trouble| self.told(trouble))
+    }
+
+    fn commit(
+        &mut self,
+        launch: &Name,
+        at: Timestamp,
+        records: &[Record],
+    ) -> Result<(), StoreError> {
+        self.write(launch, at, records).map_err(|trouble| self.told(trouble))
+    }
+
+    fn history(
+        &mut self,
+        launch: &Name,
+        check: &CheckPath,
+        limit: usize,
+    ) -> Result<Vec<Observation>, StoreError> {
+        let read = || -> Result<Vec<Observation>, Trouble> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT body FROM observations WHERE launch = ?1 AND check_path = ?2 ORDER BY id DESC LIMIT ?3",
+            )?;
+            let limit = i64::try_from(limit.min(HISTORY)).unwrap_or(i64::MAX);
+            let mut rows = statement.query(params![launch.as_str(), check.to_string(), limit])?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                all.push(json(&row.get::<_, String>(0)?)?);
+            }
+            Ok(all)
+        };
+        read().map_err(|trouble| self.told(trouble))
+    }
+}
+
+/// What can go wrong between the file and the records.
+enum Trouble {
+    Sqlite(rusqlite::Error),
+    Odd(String),
+}
+
+impl Trouble {
+    fn odd(error: &dyn std::fmt::Display) -> Self {
+        Self::Odd(format!("a record cannot be read: {error}"))
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn keep(
+    tx: &Transaction<'_>,
+    launch: &Name,
+    at: Timestamp,
+    record: &Record,
+) -> Result<(), Trouble> {
+    let (launch, at) = (launch.as_str(), at.as_millisecond());
+    match record {
+        Record::Observed { check, checklist_hash, memory } => {
+            let check = check.to_string();
+            tx.prepare_cached(
+                "INSERT INTO check_memory VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
+                 checklist_hash = excluded.checklist_hash, memory = excluded.memory",
+            )?
+            .execute(params![launch, check, checklist_hash, text(memory)?])?;
+            if let Some(last) = &memory.last {
+                tx.prepare_cached("INSERT INTO observations (launch, check_path, at, body) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![launch, check, at, text(last)?])?;
+                trim(tx, launch, &check)?;
+            }
+        }
+        Record::SignedOff(sign_off) => {
+            tx.prepare_cached("INSERT INTO sign_offs (launch, at, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![launch, at, text(sign_off)?])?;
+        }
+        Record::Reached(reached) => {
+            tx.prepare_cached("INSERT INTO milestones (launch, at, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![launch, at, text(reached)?])?;
+        }
+        Record::Trigger { trigger, watches, memory } => {
+            tx.prepare_cached(
+                "INSERT INTO trigger_memory VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
+                 watches = excluded.watches, memory = excluded.memory",
+            )?
+            .execute(params![launch, trigger.as_str(), watches, text(memory)?])?;
+        }
+        Record::RunCreated(run) => create(tx, launch, at, run)?,
+        Record::Run { run, event } => {
+            let (step, attempt) = match event {
+                RunEvent::StepStarted { step, attempt, .. } => (Some(*step), Some(*attempt)),
+                _ => (None, None),
+            };
+            let step = step.map(|step| i64::try_from(step).unwrap_or(i64::MAX));
+            tx.prepare_cached(
+                "INSERT INTO run_events (run, at, started_step, started_attempt, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![run.0, at, step, attempt, text(event)?])?;
+            let over = match event {
+                RunEvent::Finished { .. } => true,
+                RunEvent::Decided { decision, .. } => {
+                    *decision == launchgate_core::run::Choice::Abort
+                }
+                _ => false,
+            };
+            if over {
+                tx.prepare_cached("UPDATE runs SET in_flight = 0 WHERE run = ?1")?
+                    .execute([&run.0])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn create(tx: &Transaction<'_>, launch: &str, at: i64, run: &Run) -> Result<(), Trouble> {
+    tx.prepare_cached(
+        "INSERT INTO runs (run, launch, generation, at, in_flight, body) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
+    )?
+    .execute(params![run.id.0, launch, run.generation, at, text(run)?])?;
+    Ok(())
+}
+
+/// Drops what a check's history holds beyond its bound, now and then.
+fn trim(tx: &Transaction<'_>, launch: &str, check: &str) -> Result<(), Trouble> {
+    if tx.last_insert_rowid() % TRIM_EVERY != 0 {
+        return Ok(());
+    }
+    let keep = i64::try_from(HISTORY).unwrap_or(i64::MAX);
+    tx.prepare_cached(
+        "DELETE FROM observations WHERE launch = ?1 AND check_path = ?2 AND id <= (SELECT id FROM observations \
+         WHERE launch = ?1 AND check_path = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+    )?
+    .execute(params![launch, check, keep])?;
+    Ok(())
+}
+
+fn text(value: &impl Serialize) -> Result<String, Trouble> {
+    serde_json::to_string(value).map_err(|e| Trouble::odd(&e))
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
+    serde_json::from_str(text).map_err(|e| Trouble::odd(&e))
+}
+
+/// Sets a pragma and reads it back: SQLite ignores what it cannot do.
+fn set(connection: &Connection, pragma: &str, wanted: &str) -> Result<(), StoreError> {
+    let fail = |e: rusqlite::Error| StoreError::Unavailable(format!("PRAGMA {pragma}: {e}"));
+    connection.pragma_update_and_check(None, pragma, wanted, |_| Ok(())).or_else(|e| match e {
+        rusqlite::Error::QueryReturnedNoRows => Ok(()),
+        e => Err(fail(e)),
+    })?;
+    let value: rusqlite::types::Value =
+        connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(fail)?;
+    let is = match value {
+        rusqlite::types::Value::Integer(number) => number.to_string(),
+        rusqlite::types::Value::Text(text) => text,
+        other => format!("{other:?}"),
+    };
+    if is == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "PRAGMA {pragma} is {is} and not {wanted}: this file system cannot keep a store safely"
+    )))
+}
+
+/// Takes the lock beside the file, which ends with the process.
+fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let beside = PathBuf::from(name);
+    let fail = |e: &dyn std::fmt::Display| {
+        StoreError::Unavailable(format!("the store's lock {}: {e}", beside.display()))
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
+    }
+    private(&beside).map_err(|e| fail(&e))?;
+    let file = std::fs::File::open(&beside).map_err(|e| fail(&e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
+            "another daemon holds the store {}: two of them would both act",
+            path.display()
+        ))),
+        Err(std::fs::TryLockError::Error(error)) => Err(fail(&error)),
+    }
+}
+
+/// Makes the file for its owner alone, if it is not there.
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    opened.map(drop)
+}
+
+#[cfg(test)]
+impl SqliteStore {
+    /// Lets the file grow to `pages` and no further, as a full disk would.
+    pub(super) fn bound_pages(&self, pages: u32) {
+        self.connection.pragma_update(None, "max_page_count", pages).expect("the pragma exists");
+    }
+}
