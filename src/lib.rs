@@ -4,6 +4,10 @@
 
 pub mod actions;
 pub mod clock;
+pub mod engine;
+pub mod executor;
+pub mod http;
+pub mod launch;
 pub mod runner;
 pub mod settings;
 pub mod store;

@@ -3,6 +3,8 @@
 //! Floor 1: probes observe and report [readings](launchgate_core::reading); they never see a threshold and never
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
+pub mod captured;
+pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod guard;

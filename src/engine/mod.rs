@@ -1,5 +1,266 @@
-//! The engine: the one owner of a launch's state, and how everybody else talks to it.
+//! The engine: the one owner of a launch's state. It takes events in, keeps what must be kept, publishes the report, and
+//! only then acts.
+//!
+//! While the store cannot be written nothing is done outside and no person's order is taken; what the probes see goes on
+//! being judged and shown, and is kept as soon as the store can be written again.
 
 mod handle;
+mod held;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use handle::{Handle, Message, Refused};
+use held::Held;
+use launchgate_core::name::Name;
+use launchgate_core::plan::Plan;
+use launchgate_core::report::Report;
+use launchgate_core::state::{Effect, Event, Perform, State};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::store::{Store, StoreError};
+
+/// How many events may wait.
+const INBOX: usize = 1_024;
+/// How many events share one transaction at most.
+const BATCH: usize = 256;
+/// How often time alone is taken into account: staleness, arming, blindness.
+const TICK: Duration = Duration::from_secs(1);
+/// How soon after an observation the report that shows it is published; what a person did is published at once.
+const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
+
+/// A store that several engines and readers share.
+pub type SharedStore = Arc<Mutex<dyn Store>>;
+
+/// Begins an attempt at a step, under the plan in force.
+pub type Performer = Arc<dyn Fn(&Arc<Plan>, Perform) + Send + Sync>;
+
+/// One launch's engine, before it runs.
+pub struct Engine {
+    state: State,
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    performer: Performer,
+    inbox: mpsc::Receiver<Message>,
+    reports: watch::Sender<Arc<Report>>,
+    /// What is to be kept, in order.
+    held: Held,
+    /// What is to be done once everything held is kept.
+    waiting: Vec<Perform>,
+    /// What is wrong with the store, if it could not be written.
+    trouble: Option<String>,
+    /// When the last report was published, and whether it has been overtaken.
+    published: Instant,
+    overtaken: bool,
+}
+
+impl Engine {
+    /// Restores a launch from the store. The performer is given the engine's handle, through which attempts report.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what it holds makes no state.
+    pub async fn restore(
+        plan: Arc<Plan>,
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        performer: impl FnOnce(Handle) -> Performer,
+    ) -> Result<(Self, Handle), StoreError> {
+        let launch = plan.launch.clone();
+        let saved = with(&store, move |store| store.load(&launch)).await?;
+        let mut state = State::restore(Arc::clone(&plan), saved);
+        let (send, inbox) = mpsc::channel(INBOX);
+        let (reports, read) = watch::channel(Arc::new(state.report(clock.now())));
+        let handle = Handle::new(plan.launch.clone(), send, read);
+        let mut engine = Self {
+            state,
+            store,
+            clock,
+            performer: performer(handle.clone()),
+            inbox,
+            reports,
+            held: Held::default(),
+            waiting: Vec::new(),
+            trouble: None,
+            published: Instant::now(),
+            overtaken: true,
+        };
+        engine.take(Event::Restarted);
+        engine.settle().await;
+        engine.publish();
+        Ok((engine, handle))
+    }
+
+    /// Runs until every handle is gone and the inbox is empty, or until `stop` is told; then keeps what is held.
+    pub async fn run(mut self, stop: tokio_util::sync::CancellationToken) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let publish_at = self.published + PUBLISH_WITHIN;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                taken = self.inbox.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    self.turn(batch.drain(..)).await;
+                }
+                () = tokio::time::sleep_until(publish_at), if self.overtaken => self.publish(),
+                _ = tick.tick() => {
+                    self.take(Event::Tick);
+                    self.settle().await;
+                }
+            }
+        }
+        self.inbox.close();
+        while let Some(message) = self.inbox.recv().await {
+            self.turn(std::iter::once(message)).await;
+        }
+        if !self.keep().await {
+            let lost = self.held.len();
+            tracing::error!(lost, "shut down with records that could not be kept");
+        }
+    }
+
+    async fn turn(&mut self, messages: impl Iterator<Item = Message>) {
+        for message in messages {
+            match message.answer {
+                None => self.take(message.event),
+                Some(answer) => self.order(message.event, answer).await,
+            }
+        }
+        self.settle().await;
+    }
+
+    /// Takes in what the daemon itself saw.
+    fn take(&mut self, event: Event) {
+        match self.state.apply(event, self.clock.now()) {
+            Ok(effects) => self.collect(effects),
+            // An observation of a check that a reload has dropped, or an attempt that a person has ended meanwhile.
+            Err(rejected) => tracing::info!(%rejected, "an event came too late"),
+        }
+    }
+
+    /// Takes a person's order: it is kept, or it has not happened.
+    async fn order(&mut self, event: Event, answer: oneshot::Sender<Result<(), Refused>>) {
+        let result = self.try_order(event).await;
+        if answer.send(result).is_err() {
+            tracing::debug!("whoever gave an order did not wait for the answer");
+        }
+    }
+
+    async fn try_order(&mut self, event: Event) -> Result<(), Refused> {
+        // What came before is kept first, so that only this order is taken back if it cannot be.
+        if !self.keep().await {
+            return Err(Refused::NotKept(self.trouble.clone().unwrap_or_default()));
+        }
+        let before = self.state.clone();
+        let effects = self.state.apply(event, self.clock.now())?;
+        self.collect(effects);
+        if !self.keep().await {
+            self.state = before;
+            self.held = Held::default();
+            self.waiting.clear();
+            return Err(Refused::NotKept(self.trouble.clone().unwrap_or_default()));
+        }
+        self.publish();
+        self.act();
+        Ok(())
+    }
+
+    fn collect(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Persist(record) => self.held.push(record),
+                Effect::Perform(perform) => self.waiting.push(*perform),
+            }
+        }
+        self.overtaken = true;
+    }
+
+    /// Persist, publish, act.
+    async fn settle(&mut self) {
+        let kept = self.keep().await;
+        let urgent = !self.waiting.is_empty();
+        if urgent || self.published.elapsed() >= PUBLISH_WITHIN {
+            self.publish();
+        }
+        if kept {
+            self.act();
+        }
+    }
+
+    /// Keeps what is held, in one transaction. Says whether nothing is held any more.
+    async fn keep(&mut self) -> bool {
+        if self.held.is_empty() {
+            return true;
+        }
+        let launch = self.state.plan().launch.clone();
+        let (at, records) = (self.clock.now().wall, self.held.records());
+        let kept = with(&self.store, move |store| store.commit(&launch, at, &records)).await;
+        match kept {
+            Ok(()) => {
+                if self.trouble.take().is_some() {
+                    tracing::info!("the store can be written again; everything held is kept");
+                }
+                self.held = Held::default();
+                true
+            }
+            Err(error) => {
+                if self.trouble.is_none() {
+                    tracing::error!(%error, "the store cannot be written");
+                }
+                self.trouble = Some(error.to_string());
+                self.overtaken = true;
+                false
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        let mut report = self.state.report(self.clock.now());
+        if let Some(trouble) = &self.trouble {
+            let merged = match self.held.merged() {
+                0 => String::new(),
+                n => format!(" {n} older observations will be missing from the history."),
+            };
+            let alarm = format!(
+                "the store cannot be written: {trouble}. No step begins and no order is taken until it can.{merged}"
+            );
+            report.alarms.insert(0, alarm);
+        }
+        self.reports.send_replace(Arc::new(report));
+        self.published = Instant::now();
+        self.overtaken = false;
+    }
+
+    fn act(&mut self) {
+        for perform in self.waiting.drain(..) {
+            tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step begins");
+            (self.performer)(self.state.plan(), perform);
+        }
+    }
+
+    /// The launch's name.
+    pub fn launch(&self) -> &Name {
+        &self.state.plan().launch
+    }
+}
+
+/// Runs a call on the store where it may block.
+async fn with<T: Send + 'static>(
+    store: &SharedStore,
+    call: impl FnOnce(&mut dyn Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = Arc::clone(store);
+    let done = tokio::task::spawn_blocking(move || {
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        call(&mut *store)
+    });
+    done.await.expect("a store gives errors and does not panic")
+}

@@ -100,7 +100,9 @@ fn what_is_kept_comes_back<S: Store>(mut store: S, again: &impl Fn(S) -> S) {
         store.commit(&launch(), at(), batch).unwrap();
     }
     let mut expected = Saved::default();
-    records.into_iter().for_each(|record| expected.keep(record).unwrap());
+    for record in records {
+        expected.keep(record).unwrap();
+    }
     expected.checks.sort_by(|a, b| a.check.cmp(&b.check));
     let mut store = again(store);
     let mut kept = store.load(&launch()).unwrap();

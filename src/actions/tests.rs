@@ -1,0 +1,1 @@
+//! Actions against real scripts and a real listener.

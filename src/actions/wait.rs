@@ -1,0 +1,82 @@
+//! `wait`: until checks have passed for a while, by looks that were made after the step began.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use launchgate_core::report::{CheckReport, Report};
+use launchgate_core::run::Ended;
+use launchgate_core::time::{elapsed, format_duration};
+
+use super::settings::WaitSettings;
+use super::{Attempt, Done};
+
+/// How the wait stands, by one report.
+enum Standing {
+    /// All pass since then.
+    Passing,
+    /// What is missing.
+    Missing(String),
+}
+
+impl Attempt {
+    pub(super) async fn wait(&self) -> Done {
+        let settings: WaitSettings = match self.settings() {
+            Ok(settings) => settings,
+            Err(done) => return done,
+        };
+        let mut reports = self.handle.reports();
+        let began = reports.borrow_and_update().as_of;
+        let mut since: Option<Timestamp> = None;
+        let mut missing = "nothing was seen since the step began".to_owned();
+        let deadline = tokio::time::Instant::now() + self.perform.step.timeout.mul_f64(0.95);
+        loop {
+            match tokio::time::timeout_at(deadline, reports.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return (Ended::InDoubt, "the daemon is shutting down".to_owned()),
+                Err(_) => return (Ended::TimedOut, missing),
+            }
+            let report = Arc::clone(&reports.borrow_and_update());
+            match standing(&settings, &report, began) {
+                Standing::Missing(why) => (since, missing) = (None, why),
+                Standing::Passing => {
+                    let start = *since.get_or_insert(report.as_of);
+                    let lasted = elapsed(start, report.as_of);
+                    missing = format!(
+                        "all pass, for {} of {}",
+                        format_duration(lasted),
+                        format_duration(settings.lasts)
+                    );
+                    if lasted >= settings.lasts {
+                        let names: Vec<String> =
+                            settings.checks.iter().map(ToString::to_string).collect();
+                        let lasts = format_duration(settings.lasts);
+                        return (
+                            Ended::Succeeded,
+                            format!("{} passed for {lasts}", names.join(", ")),
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn standing(settings: &WaitSettings, report: &Report, began: Timestamp) -> Standing {
+    let checks = || report.checklists.iter().flat_map(|list| &list.checks);
+    let mut missing = Vec::new();
+    for path in &settings.checks {
+        match checks().find(|check| check.id == *path) {
+            Some(check) if is_new(check, began) && check.outcome.is_good() => {}
+            Some(check) if is_new(check, began) => {
+                missing.push(format!("{path}: {}: {}", check.outcome.name(), check.because));
+            }
+            Some(_) => missing.push(format!("{path}: not seen since the step began")),
+            None => missing.push(format!("{path}: the plan has no such check any more")),
+        }
+    }
+    if missing.is_empty() { Standing::Passing } else { Standing::Missing(missing.join("\n")) }
+}
+
+fn is_new(check: &CheckReport, began: Timestamp) -> bool {
+    check.observed_at.is_some_and(|at| at > began)
+}

@@ -1,0 +1,241 @@
+//! The engine over a store that can fail: what is kept, shown and done, and in which order.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use launchgate_core::milestone::Milestone;
+use launchgate_core::name::CheckPath;
+use launchgate_core::observation::Observation;
+use launchgate_core::reading::Readings;
+use launchgate_core::run::Ended;
+use launchgate_core::state::{Record, Saved};
+use launchgate_core::time::Moment;
+use launchgate_probes::builtin;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::settings::launch::compile_text;
+use crate::store::MemoryStore;
+
+const LAUNCH: &str = r#"
+launch: shop
+title: Shop
+version: "2"
+go_live: 2026-12-01T09:00:00[UTC]
+people: { incident_commander: [alice] }
+checklists:
+  health:
+    title: Health
+    due: H+1h
+    checks:
+      dns: { title: DNS, probe: dns, with: { name: shop.example, type: A }, expect: ["ttl < 5m"], every: 1s, fresh_for: 1h }
+triggers:
+  dns:
+    watch: { check: dns, breach: "ttl >= 5m" }
+    for: 3s
+    mode: act
+    run: rollback
+procedures:
+  rollback:
+    steps:
+      - { step: revert, do: exec, with: { command: ["true"] } }
+      - { step: again, do: exec, with: { command: ["true"] } }
+"#;
+
+/// A store that can be made to fail, with a list of what was kept.
+#[derive(Clone, Default)]
+struct Fragile {
+    inner: Arc<Mutex<MemoryStore>>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Store for Fragile {
+    fn load(&mut self, launch: &Name) -> Result<Saved, StoreError> {
+        self.inner.lock().unwrap().load(launch)
+    }
+    fn commit(
+        &mut self,
+        launch: &Name,
+        at: Timestamp,
+        records: &[Record],
+    ) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("database or disk is full".into()));
+        }
+        self.inner.lock().unwrap().commit(launch, at, records)
+    }
+    fn history(
+        &mut self,
+        launch: &Name,
+        check: &CheckPath,
+        limit: usize,
+    ) -> Result<Vec<Observation>, StoreError> {
+        self.inner.lock().unwrap().history(launch, check, limit)
+    }
+}
+
+struct Paused(Instant);
+
+impl Clock for Paused {
+    fn now(&self) -> Moment {
+        Moment::at("2026-12-01T08:00:00Z".parse().unwrap()).plus(self.0.elapsed())
+    }
+}
+
+struct Rig {
+    handle: Handle,
+    clock: Arc<Paused>,
+    performed: Arc<Mutex<Vec<Perform>>>,
+    store: Fragile,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Rig {
+    async fn start(store: Fragile, clock: Arc<Paused>) -> Self {
+        let compiled = compile_text("shop.yaml", LAUNCH, ".".into(), &builtin())
+            .unwrap_or_else(|e| panic!("{e}"));
+        let performed = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&performed);
+        let (engine, handle) = Engine::restore(
+            compiled.plan,
+            Arc::new(Mutex::new(store.clone())),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            |_| Arc::new(move |_: &Arc<Plan>, perform| list.lock().unwrap().push(perform)),
+        )
+        .await
+        .unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(engine.run(stop.clone()));
+        Self { handle, clock, performed, store, stop, task }
+    }
+
+    async fn see(&self, ttl: f64) {
+        let outcome = Ok(Readings::new().number("ttl", ttl));
+        let observation = Observation { at: self.clock.now(), took: Duration::ZERO, outcome };
+        let check = "health/dns".parse().unwrap();
+        self.handle.tell(Event::Observed { check, observation }).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+
+    async fn deploy(&self) -> Result<(), Refused> {
+        self.handle
+            .submit(Event::Milestone { milestone: Milestone::DeployStarted, by: "alice".into() })
+            .await
+    }
+
+    /// The first report that satisfies a condition.
+    async fn report(&self, wanted: impl Fn(&Report) -> bool) -> Arc<Report> {
+        let mut reports = self.handle.reports();
+        let found =
+            tokio::time::timeout(Duration::from_secs(60), reports.wait_for(|r| wanted(r))).await;
+        Arc::clone(&found.expect("the report comes").expect("the engine runs"))
+    }
+
+    async fn stop(self) -> Fragile {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        self.store
+    }
+
+    fn steps(&self) -> Vec<String> {
+        self.performed.lock().unwrap().iter().map(|p| p.step.id.to_string()).collect()
+    }
+}
+
+fn paused() -> Arc<Paused> {
+    Arc::new(Paused(Instant::now()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breach_is_kept_then_shown_then_acted_on() {
+    let rig = Rig::start(Fragile::default(), paused()).await;
+    rig.deploy().await.unwrap();
+    for _ in 0..5 {
+        rig.see(900.0).await;
+    }
+    let report = rig.report(|report| !report.runs.is_empty()).await;
+    assert_eq!(rig.steps(), ["revert"]);
+    let perform = rig.performed.lock().unwrap()[0].clone();
+    let ended = Event::StepEnded {
+        run: perform.run,
+        step: 0,
+        attempt: 1,
+        how: Ended::Succeeded,
+        evidence: String::new(),
+    };
+    rig.handle.tell(ended).await;
+    rig.report(|report| report.runs[0].steps[0] != launchgate_core::run::StepState::Planned).await;
+    assert_eq!(report.runs[0].id.to_string(), rig.handle.report().runs[0].id.to_string());
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_fails_nothing_is_done_and_nothing_is_hidden() {
+    let rig = Rig::start(Fragile::default(), paused()).await;
+    rig.deploy().await.unwrap();
+    rig.store.broken.store(true, Ordering::SeqCst);
+    for _ in 0..6 {
+        rig.see(900.0).await;
+    }
+    let report = rig.report(|report| !report.alarms.is_empty()).await;
+    assert!(
+        report.alarms[0].starts_with("the store cannot be written: database or disk is full."),
+        "{:?}",
+        report.alarms
+    );
+    assert_eq!(rig.steps(), Vec::<String>::new(), "nothing is done that is not on record");
+    let refused = rig
+        .handle
+        .submit(Event::Milestone { milestone: Milestone::Live, by: "alice".into() })
+        .await;
+    assert!(matches!(refused, Err(Refused::NotKept(_))), "{refused:?}");
+    assert_eq!(
+        rig.handle.report().milestones.iter().filter(|m| m.milestone == Milestone::Live).count(),
+        0
+    );
+    rig.store.broken.store(false, Ordering::SeqCst);
+    rig.report(|report| report.alarms.is_empty()).await;
+    assert_eq!(rig.steps(), ["revert"], "it is on record now");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_order_leaves_no_trace_and_says_why() {
+    let rig = Rig::start(Fragile::default(), paused()).await;
+    let refused = rig
+        .handle
+        .submit(Event::Milestone { milestone: Milestone::Live, by: "alice".into() })
+        .await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "`live` cannot be reached while the launch is preparing"
+    );
+    rig.deploy().await.unwrap();
+    assert_eq!(rig.handle.report().milestones.len(), 1, "what was taken shows at once");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_where_it_stopped_and_repeats_nothing() {
+    let clock = paused();
+    let rig = Rig::start(Fragile::default(), Arc::clone(&clock)).await;
+    rig.deploy().await.unwrap();
+    for _ in 0..3 {
+        rig.see(900.0).await;
+    }
+    let store = rig.stop().await;
+    let rig = Rig::start(store, Arc::clone(&clock)).await;
+    assert!(rig.handle.report().triggers[0].credit >= 2.0, "{:?}", rig.handle.report().triggers);
+    for _ in 0..3 {
+        rig.see(900.0).await;
+    }
+    rig.report(|report| !report.runs.is_empty()).await;
+    assert_eq!(rig.steps(), ["revert"]);
+    let store = rig.stop().await;
+    let rig = Rig::start(store, clock).await;
+    let report = rig.report(|report| !report.runs.is_empty()).await;
+    assert_eq!(report.runs[0].status, launchgate_core::run::RunStatus::NeedsDecision);
+    assert_eq!(rig.steps(), Vec::<String>::new(), "a `once` step is not repeated by guess");
+    rig.stop().await;
+}

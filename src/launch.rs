@@ -1,0 +1,182 @@
+//! One launch at work in a daemon: its engine, its runner, and the launch file that both come from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use launchgate_core::plan::Plan;
+use launchgate_core::state::Event;
+use launchgate_probes::Registry;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, Handle, SharedStore};
+use crate::executor;
+use crate::runner::{Limits, Looking, Runner, Surroundings};
+use crate::settings::launch::{Compiled, compile_file};
+use crate::store::StoreError;
+
+/// How many observations may wait between a runner and its engine.
+const SEEN: usize = 256;
+
+/// What every launch of a daemon shares.
+#[derive(Clone)]
+pub struct Shared {
+    /// The probes there are.
+    pub registry: Arc<Registry>,
+    /// The store.
+    pub store: SharedStore,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The permits to look.
+    pub limits: Arc<Limits>,
+}
+
+/// A launch under way.
+pub struct Launch {
+    file: PathBuf,
+    shared: Shared,
+    handle: Handle,
+    plan: Arc<Plan>,
+    looking: Option<Eyes>,
+    engine: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+/// A runner and the task that carries what it sees to the engine.
+struct Eyes {
+    runner: Runner,
+    relay: JoinHandle<()>,
+}
+
+impl Launch {
+    /// Restores a compiled launch and starts to look.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn start(
+        file: PathBuf,
+        compiled: Compiled,
+        shared: Shared,
+    ) -> Result<Self, StoreError> {
+        let plan = Arc::clone(&compiled.plan);
+        let folder = compiled.folder.clone();
+        let (engine, handle) = Engine::restore(
+            Arc::clone(&plan),
+            Arc::clone(&shared.store),
+            Arc::clone(&shared.clock),
+            |handle| {
+                Arc::new(move |plan: &Arc<Plan>, perform| {
+                    executor::begin(plan, folder.clone(), handle.clone(), perform);
+                })
+            },
+        )
+        .await?;
+        let stop = CancellationToken::new();
+        let engine = tokio::spawn(engine.run(stop.clone()));
+        let looking = Some(Eyes::open(&compiled, &shared, &handle));
+        Ok(Self { file, shared, handle, plan, looking, engine, stop })
+    }
+
+    /// The way in and out for everybody else.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Reads the launch file again. One that does not compile leaves the plan in force, and the report says so.
+    pub async fn reload(&mut self) {
+        let compiled = match compile_file(&self.file, &self.shared.registry) {
+            Ok(compiled) if compiled.plan.launch == *self.handle.launch() => compiled,
+            Ok(compiled) => {
+                let name = &compiled.plan.launch;
+                let problem = format!(
+                    "{} now describes the launch `{name}`; a launch keeps its name: the old plan stays in force",
+                    self.file.display()
+                );
+                return self.refuse(problem).await;
+            }
+            Err(problems) => {
+                let problem = format!(
+                    "the launch file does not compile, the old plan stays in force: {problems}"
+                );
+                return self.refuse(problem).await;
+            }
+        };
+        if compiled.plan.hash == self.plan.hash {
+            tracing::info!(launch = %self.handle.launch(), "the launch file has not changed");
+            self.handle.tell(Event::Reloaded(Arc::clone(&self.plan))).await;
+            return;
+        }
+        // What the old eyes saw is in the engine's inbox before the new plan is.
+        if let Some(eyes) = self.looking.take() {
+            eyes.close().await;
+        }
+        self.plan = Arc::clone(&compiled.plan);
+        self.handle.tell(Event::Reloaded(Arc::clone(&compiled.plan))).await;
+        self.looking = Some(Eyes::open(&compiled, &self.shared, &self.handle));
+        tracing::info!(launch = %self.handle.launch(), "the changed launch file is in force");
+    }
+
+    async fn refuse(&self, problem: String) {
+        tracing::error!(launch = %self.handle.launch(), "{problem}");
+        self.handle.tell(Event::ReloadFailed { problem }).await;
+    }
+
+    /// Stops looking, lets the engine keep what it holds, and ends. Steps under way go on by themselves; what they did is
+    /// in doubt when the daemon comes back.
+    pub async fn stop(mut self) {
+        if let Some(eyes) = self.looking.take() {
+            eyes.close().await;
+        }
+        self.stop.cancel();
+        if let Err(error) = self.engine.await {
+            tracing::error!(%error, "an engine ended badly");
+        }
+    }
+}
+
+impl Eyes {
+    fn open(compiled: &Compiled, shared: &Shared, handle: &Handle) -> Self {
+        let around = Surroundings {
+            go_live: Some(compiled.plan.go_live.timestamp()),
+            folder: compiled.folder.clone(),
+        };
+        let (send, mut seen) = mpsc::channel(SEEN);
+        let seed = shared.clock.now().uptime.subsec_nanos().into();
+        let runner = Runner::start(
+            looks(compiled),
+            around,
+            Arc::clone(&shared.limits),
+            Arc::clone(&shared.clock),
+            send,
+            seed,
+        );
+        let handle = handle.clone();
+        let relay = tokio::spawn(async move {
+            while let Some((check, observation)) = seen.recv().await {
+                handle.tell(Event::Observed { check, observation }).await;
+            }
+        });
+        Self { runner, relay }
+    }
+
+    async fn close(self) {
+        self.runner.stop().await;
+        if let Err(error) = self.relay.await {
+            tracing::error!(%error, "a relay ended badly");
+        }
+    }
+}
+
+/// What is to be looked at for a compiled launch.
+pub fn looks(compiled: &Compiled) -> Vec<Looking> {
+    let checks = compiled.plan.checks();
+    checks
+        .filter_map(|(_, check)| {
+            let probe = Arc::clone(compiled.probes.get(&check.path)?);
+            let (every, timeout) = (check.every, check.timeout);
+            Some(Looking { check: check.path.clone(), probe, every, timeout })
+        })
+        .collect()
+}
