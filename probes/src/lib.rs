@@ -6,7 +6,9 @@
 pub mod dial;
 pub mod dns;
 pub mod guard;
+pub mod metrics;
 pub mod probe;
+pub mod prometheus;
 pub mod registry;
 pub mod secret;
 pub mod strict;
@@ -17,5 +19,9 @@ pub use registry::{DynProbe, Registry};
 
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
-    Registry::default().with::<dns::Dns>().with::<tls::Tls>()
+    Registry::default()
+        .with::<dns::Dns>()
+        .with::<metrics::Metrics>()
+        .with::<prometheus::Prometheus>()
+        .with::<tls::Tls>()
 }
