@@ -246,7 +246,7 @@ mod tests {
             (
                 "JSON",
                 "{\"status\": \"ok\"}",
-                "bad_response: line 1 of the metrics: `=` is expected",
+                "bad_response: line 1 of the metrics: `,` or `}` is expected",
             ),
         ];
         for (row, text, said) in rows {
