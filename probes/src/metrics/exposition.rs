@@ -263,7 +263,8 @@ mod tests {
         let text = "a{x=\"1\"} 1\nb 2\n";
         let read_names = read(text.as_bytes(), Format::Text, |name| name == "b").expect("metrics");
         assert_eq!(read_names.len(), 1);
-        let many: String = (0..=MAX_SERIES).map(|i| format!("x{{i=\"{i}\"}} 1\n")).collect();
+        let many: Vec<String> = (0..=MAX_SERIES).map(|i| format!("x{{i=\"{i}\"}} 1")).collect();
+        let many = many.join("\n");
         let failure = read(many.as_bytes(), Format::Text, |_| true).expect_err("too many");
         assert_eq!(failure.cause, Cause::TooManySeries);
     }

@@ -121,7 +121,7 @@ error_rate:
             .into_iter()
             .flatten()
             .next()
-            .map_or(Duration::from_secs(60), |(form, text)| check.window(form, *text));
+            .map_or(Duration::from_mins(1), |(form, text)| check.window(form, *text));
         if over > window {
             check.problem("over", "two scrapes would be further apart than the window is long");
         }
@@ -249,5 +249,56 @@ impl Metrics {
         tokio::time::sleep(self.over + Duration::from_millis(5)).await;
         let points = self.scrape(session, cx).await?;
         self.compare(points, cx)?.ok_or_else(|| none("another look came in between"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_with_their_place() {
+        let rows = [
+            (
+                "nothing asked",
+                json!({}),
+                "value: give one of `value`, `rate`, `error_rate` and `latency`",
+            ),
+            (
+                "two questions",
+                json!({"value": "x", "rate": "y"}),
+                "value: give one of `value`, `rate`, `error_rate` and `latency`",
+            ),
+            ("no pattern", json!({"rate": "x{a=~\"(\"}"}), "rate: `(` is no regular expression"),
+            (
+                "no selector",
+                json!({"value": "x + y"}),
+                "value: `x + y` is no selector: `+` does not belong in a selector",
+            ),
+            (
+                "a unit of a rate",
+                json!({"rate": "x", "unit": "bytes"}),
+                "unit: it belongs to `value`",
+            ),
+            (
+                "events of a gauge",
+                json!({"value": "x", "min_events": 1}),
+                "min_events: it belongs to `error_rate` and `latency`",
+            ),
+            (
+                "further apart than the window",
+                json!({"over": "2m", "rate": "x"}),
+                "over: two scrapes would be further apart than the window is long",
+            ),
+        ];
+        for (row, mut settings, said) in rows {
+            settings["url"] = json!("http://x.example/metrics");
+            let settings = crate::strict::read(settings).expect("it has the right shape");
+            let problems = Metrics::new(settings).expect_err(row);
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(problems, [said], "{row}");
+        }
     }
 }

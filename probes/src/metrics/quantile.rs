@@ -142,10 +142,12 @@ mod tests {
 
     const INF: f64 = f64::INFINITY;
 
+    type Pairs = &'static [(f64, f64)];
+
     #[test]
     fn quantiles_lie_where_the_buckets_say() {
         let q = |value, at_least, at_most| Some(Quantile { value, at_least, at_most });
-        let rows: [(&str, &[(f64, f64)], f64, Option<Quantile>); 9] = [
+        let rows: [(&str, Pairs, f64, Option<Quantile>); 9] = [
             ("halfway", &[(1.0, 0.0), (2.0, 10.0), (INF, 10.0)], 0.5, q(Some(1.5), 1.0, Some(2.0))),
             ("from zero", &[(1.0, 10.0), (INF, 10.0)], 0.9, q(Some(0.9), 0.0, Some(1.0))),
             (
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_is_no_histogram_is_refused() {
-        let rows: [(&str, &[(f64, f64)], Cause); 5] = [
+        let rows: [(&str, Pairs, Cause); 5] = [
             ("nothing", &[], Cause::BadResponse),
             ("no +Inf", &[(1.0, 1.0), (2.0, 2.0)], Cause::BadResponse),
             ("+Inf alone", &[(INF, 1.0)], Cause::BadResponse),

@@ -8,7 +8,9 @@ use launchgate_core::observation::{Cause, Failure};
 use super::exposition::Series;
 
 /// Into how many steps the window is divided; scrapes that are closer than that are not all kept.
-const STEPS: u32 = 16;
+const STEPS: u32 = 8;
+/// The most scrapes that are kept, however counters behave.
+const MAX_SCRAPES: usize = 32;
 /// How far the clocks of a process and of this machine may differ, in seconds.
 const SKEW: f64 = 60.0;
 
@@ -25,7 +27,7 @@ pub(super) struct Scrape {
     pub(super) counters: BTreeMap<Series, f64>,
 }
 
-/// The scrapes of the window, oldest first.
+/// The scrapes of the window, oldest first: the first is the last one from before it, if that is not too old.
 #[derive(Debug, Default)]
 pub(super) struct History {
     scrapes: VecDeque<Scrape>,
@@ -46,21 +48,22 @@ impl History {
     /// Whether there is a scrape to compare with one taken at `now`.
     pub(super) fn has_earlier(&self, now: Duration, least: Duration, window: Duration) -> bool {
         let age = |s: &Scrape| now.saturating_sub(s.at);
-        self.scrapes.iter().any(|s| age(s) >= least && age(s) <= window)
+        self.scrapes.iter().any(|s| age(s) >= least && age(s) <= 2 * window)
     }
 
-    /// Adds a scrape and forgets those from before the window, and the last one if it is too close to the one before.
+    /// Adds a scrape and forgets those that the window does not need, and the last one if it is close to the one before.
     pub(super) fn add(&mut self, scrape: Scrape, window: Duration) {
-        while self.scrapes.front().is_some_and(|s| scrape.at.saturating_sub(s.at) > window) {
+        let age = |s: &Scrape| scrape.at.saturating_sub(s.at);
+        while self.scrapes.front().is_some_and(|s| age(s) > 2 * window)
+            || self.scrapes.get(1).is_some_and(|s| age(s) >= window)
+            || self.scrapes.len() >= MAX_SCRAPES
+        {
             self.scrapes.pop_front();
         }
-        let newest = self.scrapes.len().checked_sub(1);
-        let before = newest.and_then(|i| i.checked_sub(1)).and_then(|i| self.scrapes.get(i));
-        let newest = newest.and_then(|i| self.scrapes.get(i));
-        // A scrape that stands alone between its neighbours is kept; the counters lose nothing by it.
-        if let (Some(before), Some(newest)) = (before, newest)
+        let mut newest = self.scrapes.iter().rev();
+        if let (Some(newest), Some(before)) = (newest.next(), newest.next())
             && newest.at.saturating_sub(before.at) < window / STEPS
-            && newest.started == before.started
+            && !fell(before, newest)
         {
             self.scrapes.pop_back();
         }
@@ -82,10 +85,9 @@ impl History {
         let mut restarted = false;
         for (before, after) in self.scrapes.iter().zip(self.scrapes.iter().skip(1)) {
             let anew = restart(before, after)?;
-            restarted |= anew;
+            restarted |= anew || fell(before, after);
             for (series, now) in &after.counters {
                 let grown = grown(before.counters.get(series).copied().filter(|_| !anew), *now);
-                restarted |= before.counters.get(series).is_some_and(|then| now < then);
                 *by.entry(series.clone()).or_insert(0.0) += grown;
             }
         }
@@ -105,6 +107,12 @@ fn grown(before: Option<f64>, now: f64) -> f64 {
         Some(before) if before.is_nan() => before,
         Some(_) | None => now,
     }
+}
+
+/// Whether something began anew between two scrapes, so that neither tells of the other.
+fn fell(before: &Scrape, after: &Scrape) -> bool {
+    before.started != after.started
+        || after.counters.iter().any(|(s, now)| before.counters.get(s).is_some_and(|b| now < b))
 }
 
 /// Whether the process began anew between two scrapes, by its own word.
@@ -142,14 +150,14 @@ mod tests {
     fn history(scrapes: &[Scrape]) -> History {
         let mut history = History::default();
         for scrape in scrapes {
-            history.add(scrape.clone(), Duration::from_secs(60));
+            history.add(scrape.clone(), Duration::from_mins(1));
         }
         history
     }
 
     #[test]
     fn counters_grow_begin_anew_and_come_into_being() {
-        let rows: [(&str, &[Scrape], f64, bool); 6] = [
+        let rows: [(&str, &[Scrape], f64, bool); 7] = [
             (
                 "grows",
                 &[scrape(0, None, &[("x", 5.0)]), scrape(10, None, &[("x", 8.0)])],
@@ -195,6 +203,16 @@ mod tests {
                 3.0,
                 false,
             ),
+            (
+                "close scrapes hide no new beginning",
+                &[
+                    scrape(0, None, &[("x", 5.0)]),
+                    scrape(1, None, &[("x", 2.0)]),
+                    scrape(2, None, &[("x", 9.0)]),
+                ],
+                9.0,
+                true,
+            ),
         ];
         for (row, scrapes, expected, restarted) in rows {
             let growth = history(scrapes).growth().expect(row).expect(row);
@@ -230,12 +248,18 @@ mod tests {
         let second = Duration::from_secs(1);
         assert!(one.has_earlier(second, second, second * 60));
         assert!(!one.has_earlier(second / 2, second, second * 60), "too close");
-        assert!(!one.has_earlier(second * 61, second, second * 60), "too old");
+        assert!(!one.has_earlier(second * 121, second, second * 60), "too old");
 
         let many: Vec<Scrape> = (0..500).map(|at| scrape(at, None, &[])).collect();
         let history = history(&many);
         assert!(history.scrapes.len() <= 32, "{}", history.scrapes.len());
         let over = history.growth().expect("growth").expect("growth").over;
-        assert!(over <= Duration::from_secs(60) && over >= Duration::from_secs(50), "{over:?}");
+        assert!(over >= second * 60 && over <= second * 70, "{over:?}");
+
+        let every_minute: Vec<Scrape> = (0..5).map(|i| scrape(i * 61, None, &[])).collect();
+        let over = self::history(&every_minute).growth().expect("growth").expect("growth").over;
+        assert_eq!(over, second * 61, "the last one from before the window is kept");
+        let rare: Vec<Scrape> = (0..5).map(|i| scrape(i * 300, None, &[])).collect();
+        assert_eq!(self::history(&rare).growth(), Ok(None));
     }
 }

@@ -55,7 +55,7 @@ impl Op {
 }
 
 impl Selector {
-    /// Reads a selector as PromQL writes it.
+    /// Reads a selector as `PromQL` writes it.
     ///
     /// # Errors
     /// Where it is no plain selector of one metric.
@@ -172,7 +172,7 @@ impl Selector {
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
 impl fmt::Display for Selector {
-    /// As PromQL.
+    /// As `PromQL`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut inside: Vec<String> = Vec::new();
         if Lexer::new(&self.name).name() == self.name {

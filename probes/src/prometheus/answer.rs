@@ -14,7 +14,7 @@ use crate::metrics::selector::Labels;
 /// The most series of one answer that are read.
 const MAX_SERIES: usize = 10_000;
 /// How far ahead of ours a source's clock may be.
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 
 /// One series' value at the asked instant.
 #[derive(Debug, Clone, PartialEq)]

@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
             let password = basic.password.resolve(self.cx)?;
             request = request.basic_auth(&basic.user, Some(password.expose_secret()));
         }
-        let mut response = request.send().await.map_err(|e| transport(&from, &e))?;
+        let mut response = request.send().await.map_err(|e| transport(&from, &e.without_url()))?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(Failure::new(Cause::Auth, format!("{from} answers {status}")));
@@ -100,7 +100,9 @@ impl<'a> Session<'a> {
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
         let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|e| transport(&from, &e))? {
+        while let Some(part) =
+            response.chunk().await.map_err(|e| transport(&from, &e.without_url()))?
+        {
             if body.len() + part.len() > limit {
                 let message = format!("{from} answers with more than {limit} bytes");
                 return Err(Failure::new(Cause::BadResponse, message));

@@ -51,7 +51,7 @@ impl Look<'_> {
     /// The number that a query yields.
     pub(super) async fn query(&self, asked: &Query) -> Result<Readings, Failure> {
         let instant = self.instant(asked.samples.as_ref()).await?;
-        let values = self.ask(&asked.query, Some(&instant));
+        let values = self.ask(&asked.text, Some(&instant));
         let traffic = async {
             match &asked.traffic {
                 Some(traffic) => {

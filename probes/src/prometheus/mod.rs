@@ -36,7 +36,7 @@ enum Question {
 /// A query of the launch file's own.
 #[derive(Debug)]
 struct Query {
-    query: String,
+    text: String,
     unit: Unit,
     /// How many series it yields.
     series: usize,
@@ -101,7 +101,7 @@ min_events: 300
     fn new(settings: Settings) -> Result<Self, Vec<Problem>> {
         let mut check = Check::default();
         let max_age =
-            check.duration("max_age", settings.max_age.as_deref(), Duration::from_secs(120));
+            check.duration("max_age", settings.max_age.as_deref(), Duration::from_mins(2));
         let question = question(&settings, &mut check);
         let SourceKind::Prometheus = settings.source.kind;
         let Source { url, bearer, basic, headers, ca_file, .. } = settings.source;
@@ -200,8 +200,8 @@ fn question(settings: &Settings, check: &mut Check) -> Option<Question> {
         let buckets = buckets?.buckets();
         return Some(Question::Latency(Latency { buckets, quantile, slower_than, counted }));
     }
-    let query = query.clone()?;
-    if query.trim().is_empty() {
+    let text = query.clone()?;
+    if text.trim().is_empty() {
         check.problem("query", "there is nothing to ask");
     }
     let series = settings.expect_series.unwrap_or(1);
@@ -212,5 +212,92 @@ fn question(settings: &Settings, check: &mut Check) -> Option<Question> {
     let unit = settings.unit.map_or(Unit::One, UnitSetting::unit);
     let traffic = settings.traffic.clone();
     let series = usize::from(series);
-    Some(Question::Query(Query { query, unit, series, samples, traffic, least }))
+    Some(Question::Query(Query { text, unit, series, samples, traffic, least }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_with_their_place() {
+        let source = || json!({"kind": "prometheus", "url": "http://x.example"});
+        let rate = |total: &str| json!({"total": total, "errors": "e"});
+        let rows = [
+            ("nothing asked", json!({}), "query: give one of `query`, `error_rate` and `latency`"),
+            (
+                "two questions",
+                json!({"query": "1", "error_rate": rate("x")}),
+                "query: give one of `query`, `error_rate` and `latency`",
+            ),
+            ("an empty query", json!({"query": " "}), "query: there is nothing to ask"),
+            (
+                "no series",
+                json!({"query": "1", "expect_series": 0}),
+                "expect_series: a query that yields nothing has nothing to judge",
+            ),
+            (
+                "no events to count",
+                json!({"query": "1", "min_events": 5}),
+                "min_events: without `traffic` there are no events to count",
+            ),
+            (
+                "a unit that is known already",
+                json!({"error_rate": rate("x"), "unit": "percent"}),
+                "unit: it belongs to `query`",
+            ),
+            (
+                "a function for a selector",
+                json!({"error_rate": rate("rate(x[1m])")}),
+                "error_rate.total: `rate(x[1m])` is no selector: a plain selector is expected, without functions and \
+                 ranges",
+            ),
+            (
+                "a quantile in percent",
+                json!({"latency": {"histogram": "h", "quantile": 99}}),
+                "latency.quantile: 99 does not lie between 0 and 1 (write 99 % as `0.99`)",
+            ),
+            (
+                "no window",
+                json!({"latency": {"histogram": "h", "quantile": 0.5, "window": "0s"}}),
+                "latency.window: it must be a millisecond or longer",
+            ),
+            (
+                "an age without a unit",
+                json!({"query": "1", "max_age": "5"}),
+                "max_age: `5` is no duration: a unit is missing, such as `s`, `m`, `h` or `d`",
+            ),
+        ];
+        for (row, mut settings, said) in rows {
+            settings["source"] = source();
+            let settings = crate::strict::read(settings).expect("it has the right shape");
+            let problems = Prometheus::new(settings).expect_err(row);
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(problems, [said], "{row}");
+        }
+    }
+
+    #[test]
+    fn slips_in_a_source_are_told_with_their_place() {
+        let rows = [
+            (
+                "a key",
+                json!({"kind": "prometheus", "url": "http://x.example", "barer": {"env": "T"}}),
+                "source.barer: unknown key `barer` (did you mean `bearer`?)",
+            ),
+            (
+                "another kind",
+                json!({"kind": "postgres", "url": "x"}),
+                "source.kind: unknown variant `postgres`, expected `prometheus`",
+            ),
+        ];
+        for (row, source, said) in rows {
+            let settings: Json = json!({"source": source, "query": "1"});
+            let problems = crate::strict::read::<Settings>(settings).expect_err(row);
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(problems, [said], "{row}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The PromQL that the ready-made forms ask. Shares are never divided by Prometheus: both sides are asked for alone, so
+//! The `PromQL` that the ready-made forms ask. Shares are never divided by Prometheus: both sides are asked for alone, so
 //! that an empty one is told from a zero.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::metrics::selector::Selector;
 /// How far back series are sought that are not there now.
 pub(super) const LATELY: &str = "1h";
 
-/// A duration as PromQL writes it, in whole milliseconds.
+/// A duration as `PromQL` writes it, in whole milliseconds.
 pub(super) fn range(window: Duration) -> String {
     let millis = window.as_millis();
     if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }

@@ -20,7 +20,7 @@ use crate::secret::{Credential, TextOrCredential};
 pub struct Settings {
     /// The Prometheus that is asked: the name of a source, or the source itself.
     pub source: Source,
-    /// A query in PromQL that yields one number.
+    /// A query in `PromQL` that yields one number.
     #[serde(default)]
     pub query: Option<String>,
     /// What the query's number counts: `one` (the default), `percent`, `time` (in seconds), `bytes` or `per_second`.
@@ -179,7 +179,7 @@ impl Check {
     /// The window of a form.
     pub(crate) fn window(&mut self, form: &str, text: Option<&str>) -> Duration {
         let path = KeyPath::root().entry(form).entry("window");
-        self.duration_at(path, text, Duration::from_secs(60))
+        self.duration_at(path, text, Duration::from_mins(1))
     }
 
     /// The bound of a histogram that is asked for.

@@ -190,3 +190,117 @@ pub(super) fn bounds(buckets: &Samples) -> Result<Vec<(f64, f64)>, Failure> {
     };
     buckets.list.iter().map(read).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(list: &[(&[(&str, &str)], f64)]) -> Samples {
+        let labels = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        };
+        let sample = |(pairs, value): &(&[(&str, &str)], f64)| Sample {
+            labels: labels(pairs),
+            at: 0.0,
+            value: *value,
+        };
+        Samples { list: list.iter().map(sample).collect(), remarks: Vec::new() }
+    }
+
+    fn selector(text: &str) -> Selector {
+        Selector::parse(text).expect("a selector")
+    }
+
+    #[test]
+    fn a_query_yields_what_is_expected_or_nothing() {
+        let (a, b): (&[_], &[_]) = (&[("__name__", "x"), ("i", "a")], &[("i", "b")]);
+        let rows = [
+            ("one", samples(&[(a, 2.0)]), 1, Ok((2.0, 2.0, 0))),
+            ("zero", samples(&[(&[], 0.0)]), 1, Ok((0.0, 0.0, 0))),
+            ("two", samples(&[(a, 2.0), (b, -1.0)]), 2, Ok((2.0, -1.0, 2))),
+            ("none", samples(&[]), 1, Err("no_data: the query yields no series")),
+            (
+                "more",
+                samples(&[(a, 2.0), (b, 1.0)]),
+                1,
+                Err(
+                    "too_many_series: the query yields 2 series, more than the 1 expected: x{i=\"a\"}, {i=\"b\"}",
+                ),
+            ),
+            (
+                "fewer",
+                samples(&[(b, 2.0)]),
+                2,
+                Err("partial: the query yields 1 series, fewer than the 2 expected: {i=\"b\"}"),
+            ),
+            (
+                "NaN among them",
+                samples(&[(a, 2.0), (b, f64::NAN)]),
+                2,
+                Err("nan: {i=\"b\"} is NaN"),
+            ),
+            ("infinite", samples(&[(&[], f64::INFINITY)]), 1, Err("nan: {} is inf")),
+        ];
+        for (row, samples, expected, outcome) in rows {
+            let got = values(&samples, expected, Unit::One).map_err(|f| f.to_string());
+            let outcome = outcome.map_err(str::to_owned).map(|(highest, lowest, parts)| {
+                (Readings::new().number("value", highest).number("lowest", lowest).values, parts)
+            });
+            assert_eq!(got.map(|r| (r.values, r.parts.len())), outcome, "{row}");
+        }
+    }
+
+    #[test]
+    fn series_that_are_not_there_are_misspelt_stale_or_of_targets_that_are_down() {
+        let none = || samples(&[]);
+        let there = || samples(&[(&[], 3.0)]);
+        let up = |value| samples(&[(&[("job", "shop"), ("instance", "a:1")], value)]);
+        let rows = [
+            ("never were", none(), none(), Cause::NoData),
+            ("were, and nobody scrapes", there(), none(), Cause::Stale),
+            ("were, and the target is up", there(), up(1.0), Cause::Stale),
+            ("were, and the target is down", there(), up(0.0), Cause::Unreachable),
+        ];
+        for (row, lately, targets, cause) in rows {
+            let failure = absent(&selector("x"), &lately, &targets, Duration::from_mins(2));
+            assert_eq!(failure.cause, cause, "{row}: {failure}");
+        }
+    }
+
+    #[test]
+    fn targets_that_are_down_are_told_until_none_is_left() {
+        let (a, b): (&[_], &[_]) =
+            (&[("job", "shop"), ("instance", "a:1")], &[("job", "shop"), ("instance", "b:1")]);
+        let half = targets(&samples(&[(a, 1.0), (b, 0.0)])).expect("one is up");
+        assert_eq!(half.values, Readings::new().number("targets_up", 50.0).values);
+        assert_eq!(half.parts.len(), 1);
+        assert_eq!(half.parts[0].subject, "shop b:1");
+        assert_eq!(targets(&samples(&[])), Ok(Readings::new()), "nobody scrapes");
+        let none = targets(&samples(&[(a, 0.0), (b, 0.0)])).expect_err("none is up");
+        assert_eq!(none.to_string(), "unreachable: all 2 targets are down: shop a:1, shop b:1");
+    }
+
+    #[test]
+    fn no_errors_is_zero_only_where_errors_could_be_told() {
+        let total = selector("r");
+        let errors = selector("r{code=~\"5..\"}");
+        let rows = [
+            ("the label is there", samples(&[(&[("code", "200")], 1.0)]), true),
+            ("it is empty", samples(&[(&[("code", "")], 1.0)]), false),
+            ("it is not", samples(&[(&[], 1.0)]), false),
+            ("there is nothing", samples(&[]), false),
+        ];
+        for (row, labelled, told) in rows {
+            assert_eq!(could_be_labelled(&labelled, &total, &errors).is_ok(), told, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_rate_needs_three_samples() {
+        let rows = [("three", Some(3.0), true), ("two", Some(2.0), false), ("none", None, false)];
+        for (row, count, enough) in rows {
+            let dense = dense(count, &selector("x"), Duration::from_mins(1));
+            assert_eq!(dense.is_ok(), enough, "{row}");
+        }
+    }
+}
