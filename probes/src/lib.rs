@@ -8,7 +8,9 @@ pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod guard;
+pub mod metrics;
 pub mod probe;
+pub mod prometheus;
 pub mod registry;
 pub mod secret;
 pub mod strict;
@@ -19,5 +21,9 @@ pub use registry::{DynProbe, Registry};
 
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
-    Registry::default().with::<dns::Dns>().with::<tls::Tls>()
+    Registry::default()
+        .with::<dns::Dns>()
+        .with::<metrics::Metrics>()
+        .with::<prometheus::Prometheus>()
+        .with::<tls::Tls>()
 }

@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod launch_file;
+mod probe_metrics;
+mod probe_prometheus;
 mod rig;
 mod rigs_smoke;

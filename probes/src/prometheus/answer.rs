@@ -1,0 +1,253 @@
+//! From what Prometheus answers to samples, or to why there are none that can be used.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launchgate_core::observation::{Cause, Failure};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::api::Answer;
+use crate::metrics::selector::Labels;
+
+/// The most series of one answer that are read.
+const MAX_SERIES: usize = 10_000;
+/// How far ahead of ours a source's clock may be.
+const SKEW: Duration = Duration::from_mins(1);
+
+/// One series' value at the asked instant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    pub(super) labels: Labels,
+    /// The instant, in seconds since 1970 by the source's clock.
+    pub(super) at: f64,
+    /// The value; it may be NaN or infinite.
+    pub(super) value: f64,
+}
+
+/// All that a query yields.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Samples {
+    pub(super) list: Vec<Sample>,
+    /// What the source remarks on the query without doubting the result.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Samples {
+    /// The value of the single sample; nothing if there is none.
+    ///
+    /// # Errors
+    /// More than one sample.
+    pub(super) fn one(&self, what: &str) -> Result<Option<f64>, Failure> {
+        match self.list.as_slice() {
+            [] => Ok(None),
+            [sample] => Ok(Some(sample.value)),
+            many => {
+                let message = format!("{what}: {} series where one is expected", many.len());
+                Err(Failure::new(Cause::TooManySeries, message))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Envelope {
+    status: String,
+    data: Option<Data>,
+    #[serde(default, rename = "errorType")]
+    error_type: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    infos: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    #[serde(rename = "resultType")]
+    result_type: String,
+    result: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Series {
+    #[serde(default)]
+    metric: Labels,
+    value: Option<(f64, String)>,
+}
+
+/// Reads the answer to `query`.
+///
+/// # Errors
+/// A query that is refused, a source that cannot answer now, an answer that is incomplete or none of Prometheus.
+pub(super) fn read(answer: &Answer, query: &str) -> Result<Samples, Failure> {
+    let from = &answer.from;
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(&answer.body) else {
+        return Err(unreadable(answer));
+    };
+    if envelope.status != "success" {
+        let cause = match (answer.status, envelope.error_type.as_str()) {
+            (_, "timeout" | "canceled") => Cause::Timeout,
+            (status, _) if busy(status) => Cause::Unreachable,
+            _ => Cause::BadResponse,
+        };
+        let error = envelope.error;
+        return Err(Failure::new(cause, format!("{from}: {error} (asked: {query})")));
+    }
+    if !envelope.warnings.is_empty() {
+        let warnings = envelope.warnings.join("; ");
+        let message = format!("{from} warns of its own answer: {warnings} (asked: {query})");
+        return Err(Failure::new(Cause::Partial, message));
+    }
+    let bad =
+        |why: &str| Failure::new(Cause::BadResponse, format!("{from}: {why} (asked: {query})"));
+    let Some(data) = envelope.data else { return Err(bad("an answer without data")) };
+    let series = match data.result_type.as_str() {
+        "vector" => serde_json::from_value::<Vec<Series>>(data.result),
+        "scalar" => serde_json::from_value(data.result)
+            .map(|value| vec![Series { metric: Labels::new(), value: Some(value) }]),
+        other => return Err(bad(&format!("a {other} is no instant value"))),
+    };
+    let series = series.map_err(|_| bad("samples that cannot be read"))?;
+    if series.len() > MAX_SERIES {
+        let message = format!("{from}: more than {MAX_SERIES} series (asked: {query})");
+        return Err(Failure::new(Cause::TooManySeries, message));
+    }
+    let mut list = Vec::with_capacity(series.len());
+    for Series { metric, value } in series {
+        let Some((at, text)) = value else {
+            return Err(bad("a native histogram is no number: ask for a quantile or a fraction"));
+        };
+        let value = text.parse().map_err(|_| bad("a sample that is no number"))?;
+        list.push(Sample { labels: metric, at, value });
+    }
+    Ok(Samples { list, remarks: envelope.infos })
+}
+
+fn busy(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+fn unreadable(answer: &Answer) -> Failure {
+    let Answer { from, status, .. } = answer;
+    if busy(*status) {
+        return Failure::new(Cause::Unreachable, format!("{from} answers {status}"));
+    }
+    let why = if status.is_redirection() {
+        "redirects are not followed; give the address that it leads to"
+    } else {
+        "it is no answer of Prometheus"
+    };
+    Failure::new(Cause::BadResponse, format!("{from} answers {status}: {why}"))
+}
+
+/// A source's instant as a timestamp.
+///
+/// # Errors
+/// [`Cause::Stale`] when the source's clock is ahead of ours by more than a minute, [`Cause::BadResponse`] when it is no
+/// instant at all.
+pub(super) fn timestamp(seconds: f64, now: Timestamp) -> Result<Timestamp, Failure> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is out of range is saturated and refused"
+    )]
+    let millis = (seconds * 1000.0).round() as i64;
+    let at = Timestamp::from_millisecond(millis)
+        .ok()
+        .filter(|_| seconds.is_finite())
+        .ok_or_else(|| Failure::new(Cause::BadResponse, format!("{seconds} is no instant")))?;
+    if launchgate_core::time::elapsed(now, at) > SKEW {
+        let message = format!("a sample of {at} is ahead of this machine's clock, {now}");
+        return Err(Failure::new(Cause::Stale, message));
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            from: "http://x.example/api/v1/query".into(),
+            status: StatusCode::from_u16(status).expect("a status"),
+            content_type: "application/json".into(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn answers_are_samples_or_say_why_not() {
+        let vector = |inside: &str| {
+            format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{inside}]}}}}"#
+            )
+        };
+        let rows = [
+            ("one", 200, vector(r#"{"metric":{"a":"b"},"value":[1.5,"2"]}"#), Ok(vec![2.0])),
+            ("none", 200, vector(""), Ok(vec![])),
+            (
+                "a scalar",
+                200,
+                r#"{"status":"success","data":{"resultType":"scalar","result":[1,"3"]}}"#.into(),
+                Ok(vec![3.0]),
+            ),
+            ("infinite", 200, vector(r#"{"metric":{},"value":[1,"+Inf"]}"#), Ok(vec![f64::INFINITY])),
+            ("a native histogram", 200, vector(r#"{"metric":{},"histogram":[1,{}]}"#), Err(Cause::BadResponse)),
+            ("no number", 200, vector(r#"{"metric":{},"value":[1,"x"]}"#), Err(Cause::BadResponse)),
+            (
+                "a range",
+                200,
+                r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#.into(),
+                Err(Cause::BadResponse),
+            ),
+            (
+                "partial",
+                200,
+                r#"{"status":"success","warnings":["store down"],"data":{"resultType":"vector","result":[]}}"#.into(),
+                Err(Cause::Partial),
+            ),
+            (
+                "a query that is wrong",
+                400,
+                r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#.into(),
+                Err(Cause::BadResponse),
+            ),
+            (
+                "too slow",
+                503,
+                r#"{"status":"error","errorType":"timeout","error":"query timed out"}"#.into(),
+                Err(Cause::Timeout),
+            ),
+            ("overloaded", 503, "Service Unavailable".into(), Err(Cause::Unreachable)),
+            ("too often", 429, String::new(), Err(Cause::Unreachable)),
+            ("a login page", 200, "<html>".into(), Err(Cause::BadResponse)),
+            ("a redirect", 302, String::new(), Err(Cause::BadResponse)),
+            ("cut", 200, r#"{"status":"succ"#.into(), Err(Cause::BadResponse)),
+        ];
+        for (row, status, body, expected) in rows {
+            let got = read(&answer(status, &body), "q");
+            let got = got.map(|s| s.list.iter().map(|s| s.value).collect::<Vec<_>>());
+            assert_eq!(got.map_err(|f| f.cause), expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn instants_ahead_of_our_clock_are_not_trusted() {
+        let now = "2026-12-01T09:00:00Z".parse().expect("a timestamp");
+        let rows = [
+            ("before", 1_796_115_000.25, Ok("2026-12-01T08:50:00.25Z")),
+            ("a little ahead", 1_796_115_659.0, Ok("2026-12-01T09:00:59Z")),
+            ("far ahead", 1_796_115_700.0, Err(Cause::Stale)),
+            ("no instant", f64::NAN, Err(Cause::BadResponse)),
+            ("out of range", 1e300, Err(Cause::BadResponse)),
+        ];
+        for (row, seconds, expected) in rows {
+            let got = timestamp(seconds, now).map(|t| t.to_string()).map_err(|f| f.cause);
+            assert_eq!(got, expected.map(str::to_owned), "{row}");
+        }
+    }
+}
