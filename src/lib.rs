@@ -3,11 +3,16 @@
 //! Floor 2: everything that has a clock, a disk, a network or a terminal.
 
 pub mod actions;
+pub mod cli;
 pub mod clock;
+pub mod daemon;
 pub mod engine;
 pub mod executor;
 pub mod http;
 pub mod launch;
+pub mod render;
 pub mod runner;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
+pub mod web;

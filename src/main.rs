@@ -1,2 +1,7 @@
-//! launchgate.
-fn main() {}
+//! The `launchgate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    launchgate::cli::main()
+}

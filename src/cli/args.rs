@@ -1,0 +1,243 @@
+//! What the command line takes. The texts here are the help that people read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use launchgate_core::milestone::Milestone;
+use launchgate_core::name::{CheckPath, Name};
+
+use crate::render::Format;
+
+/// May we launch, and must we roll back?
+#[derive(Debug, Parser)]
+#[command(name = "launchgate", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 GO or success, 1 NO-GO, 2 HOLD, 3 usage or configuration problem, \
+                        4 daemon unreachable, 5 internal error."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: look, judge, serve the page and the API, fire triggers.
+    Serve(Serve),
+    /// Look once for every check of a launch file, and print the report. Needs no daemon.
+    Check(Check),
+    /// Read launch files and report every problem in them.
+    Validate {
+        /// The launch files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Look once with one probe, and print its readings.
+    Probe(Probe),
+    /// Print the daemon's report: may we launch?
+    Report(Report),
+    /// Sign a check off, or reject it.
+    Sign(Sign),
+    /// Record that a milestone was reached.
+    Milestone {
+        /// Which: `deploy_started`, `migration_done`, `smoke_passed`, `live`, `rolled_back`, `closed`.
+        milestone: Milestone,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// See the triggers, or fire one by hand.
+    Trigger {
+        /// What to do.
+        #[command(subcommand)]
+        command: TriggerCommand,
+    },
+    /// See the runs, or decide about a step that waits for a person.
+    Run {
+        /// What to do.
+        #[command(subcommand)]
+        command: RunCommand,
+    },
+    /// Print the JSON Schema of launch files.
+    Schema,
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the daemon is, and who asks.
+#[derive(Debug, Clone, Args)]
+pub struct Daemon {
+    /// The launch; may be left out when the daemon serves one.
+    #[arg(long)]
+    pub launch: Option<Name>,
+    /// The daemon's address.
+    #[arg(long, env = "LAUNCHGATE_URL", default_value = "http://127.0.0.1:7420")]
+    pub url: String,
+    /// A file with the token; the variable `LAUNCHGATE_TOKEN` holds the token itself.
+    #[arg(long, env = "LAUNCHGATE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Who acts, against a daemon in `--dev` mode, which takes no tokens.
+    #[arg(long = "as", value_name = "PERSON")]
+    pub person: Option<Name>,
+    /// A CA to trust besides the public ones, in PEM.
+    #[arg(long, env = "LAUNCHGATE_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The daemon's settings.
+    #[arg(long, short, env = "LAUNCHGATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Launch files, or folders of them, in place of the settings' folder.
+    pub launches: Vec<PathBuf>,
+    /// The address to listen on.
+    #[arg(long)]
+    pub listen: Option<std::net::SocketAddr>,
+    /// The store's file.
+    #[arg(long)]
+    pub store: Option<PathBuf>,
+    /// Take orders without tokens, from anybody on this machine. For trying things out.
+    #[arg(long)]
+    pub dev: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The launch file.
+    pub file: PathBuf,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Take the exit code from the checklists that are due by now alone.
+    #[arg(long)]
+    pub due: bool,
+}
+
+/// `probe`.
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// The kind of probe.
+    pub kind: String,
+    /// A setting, such as `name=shop.example`; the value is YAML.
+    #[arg(long = "with", value_name = "KEY=VALUE")]
+    pub with: Vec<String>,
+    /// How long the look may take.
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    pub timeout: std::time::Duration,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Take the exit code from the checklists that are due by now alone.
+    #[arg(long)]
+    pub due: bool,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `sign`.
+#[derive(Debug, Args)]
+pub struct Sign {
+    /// The check, `checklist/check`.
+    pub check: CheckPath,
+    /// Say that it does not hold; the gate is NO-GO until you approve.
+    #[arg(long)]
+    pub reject: bool,
+    /// A link or a text that backs it.
+    #[arg(long)]
+    pub evidence: Option<String>,
+    /// A remark.
+    #[arg(long)]
+    pub note: Option<String>,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `trigger …`.
+#[derive(Debug, Subcommand)]
+pub enum TriggerCommand {
+    /// Print the triggers and where they stand.
+    Status {
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Start the trigger's procedure now, whatever it has seen.
+    Fire {
+        /// The trigger.
+        trigger: Name,
+        /// Why; it is kept with the run.
+        #[arg(long)]
+        reason: String,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+}
+
+/// `run …`.
+#[derive(Debug, Subcommand)]
+pub enum RunCommand {
+    /// Print the runs and where each step stands.
+    Status {
+        /// One run alone.
+        run: Option<String>,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Try the step that waits for a decision once more.
+    Retry(Decide),
+    /// Say that the step that waits for a decision has worked.
+    MarkSucceeded(Decide),
+    /// Stop the run.
+    Abort(Decide),
+}
+
+/// A decision about a run.
+#[derive(Debug, Args)]
+pub struct Decide {
+    /// The run.
+    pub run: String,
+    /// Why; it is kept with the run.
+    #[arg(long)]
+    pub reason: String,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    launchgate_core::time::parse_duration(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,176 @@
+//! The daemon's API, as the command line uses it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use launchgate_core::name::Name;
+use reqwest::{Method, StatusCode, Url};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+use super::args::Daemon;
+use super::exit::Failed;
+
+/// An answer may not be longer: a report of 10,000 checks has about 10 MiB.
+const MAX_ANSWER: usize = 64 << 20;
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A connection to a daemon.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<SecretString>,
+    person: Option<Name>,
+    launch: Option<Name>,
+}
+
+impl Client {
+    pub(super) fn new(daemon: &Daemon) -> Result<Self, Failed> {
+        let base: Url = daemon.url.parse().map_err(|e| {
+            Failed::usage(format!("`{}` is no address of a daemon: {e}", daemon.url))
+        })?;
+        Ok(Self {
+            http: http(daemon.ca_file.as_deref())?,
+            base,
+            token: token(daemon.token_file.as_deref())?,
+            person: daemon.person.clone(),
+            launch: daemon.launch.clone(),
+        })
+    }
+
+    /// The launch that is meant: the one named, or the only one there is.
+    pub(super) async fn launch(&self) -> Result<Name, Failed> {
+        if let Some(launch) = &self.launch {
+            return Ok(launch.clone());
+        }
+        let launches = self.get("/api/v1/launches").await?;
+        let names: Vec<&str> = launches["launches"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|launch| launch["launch"].as_str())
+            .collect();
+        match names.as_slice() {
+            [one] => one.parse().map_err(|e| Failed::internal(format!("the daemon's answer: {e}"))),
+            [] => Err(Failed::usage("the daemon serves no launch")),
+            many => Err(Failed::usage(format!(
+                "the daemon serves several launches: choose one by --launch: {}",
+                many.join(", ")
+            ))),
+        }
+    }
+
+    /// Reads JSON.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failed> {
+        let text = self.text(path).await?;
+        serde_json::from_str(&text)
+            .map_err(|e| Failed::internal(format!("the daemon's answer is no JSON: {e}")))
+    }
+
+    /// Reads a text.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Failed> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Gives an order.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<String, Failed> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<String, Failed> {
+        let url = self
+            .base
+            .join(path)
+            .map_err(|e| Failed::usage(format!("`{}{path}` is no address: {e}", self.base)))?;
+        let mut request = self.http.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        if let Some(person) = &self.person {
+            request = request.header("x-launchgate-person", person.as_str());
+        }
+        let mut response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
+            if body.len() + part.len() > MAX_ANSWER {
+                return Err(Failed::internal(format!(
+                    "the daemon's answer is over {MAX_ANSWER} bytes"
+                )));
+            }
+            body.extend_from_slice(&part);
+        }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        if status.is_success() { Ok(text) } else { Err(refused(status, &text)) }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failed {
+        let mut source: &dyn std::error::Error = error;
+        while let Some(deeper) = source.source() {
+            source = deeper;
+        }
+        Failed::unreachable(format!(
+            "no daemon answers at {}: {source}\n  = hint: start one by `launchgate serve`, or name it by --url",
+            self.base
+        ))
+    }
+}
+
+/// What the daemon says when it does not do what was asked.
+fn refused(status: StatusCode, text: &str) -> Failed {
+    let answer: Value = serde_json::from_str(text).unwrap_or_default();
+    let message = answer["message"]
+        .as_str()
+        .map_or_else(|| format!("the daemon answers {status}"), str::to_owned);
+    let hint = answer["hint"].as_str().map_or_else(String::new, |h| format!("\n  = hint: {h}"));
+    let message = format!("{message}{hint}");
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        return Failed::unreachable(message);
+    }
+    if status.is_server_error() { Failed::internal(message) } else { Failed::usage(message) }
+}
+
+fn token(file: Option<&Path>) -> Result<Option<SecretString>, Failed> {
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Failed::usage(format!("the token in {}: {e}", path.display())))?;
+        return Ok(Some(text.trim().to_owned().into()));
+    }
+    Ok(std::env::var("LAUNCHGATE_TOKEN").ok().map(|text| text.trim().to_owned().into()))
+}
+
+fn http(ca_file: Option<&Path>) -> Result<reqwest::Client, Failed> {
+    let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    if let Some(path) = ca_file {
+        let fail =
+            |e: &dyn std::fmt::Display| Failed::usage(format!("the CA in {}: {e}", path.display()));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| fail(&e))? {
+            roots.add(certificate.map_err(|e| fail(&e))?).map_err(|e| fail(&e))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Failed::internal(e.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(TIMEOUT)
+        .build()
+        .map_err(|e| Failed::internal(format!("no client for HTTP can be made: {e}")))
+}

@@ -1,0 +1,80 @@
+//! The command line.
+
+pub mod args;
+mod client;
+mod exit;
+mod offline;
+mod online;
+mod serve;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use self::args::{Cli, Command};
+use self::exit::{Exit, Failed};
+use self::terminal::Terminal;
+
+/// Runs the command line that the process was given.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            // The only failure is that nobody reads it.
+            drop(error.print());
+            return exit.into();
+        }
+    };
+    let terminal = Terminal::new(cli.color);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.complain(&format!("error: no runtime can be had: {error}\n"));
+            return Exit::Internal.into();
+        }
+    };
+    let result = runtime.block_on(run(cli.command, &terminal));
+    // What a look left behind in a blocking call is not waited for.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failed) => {
+            terminal.complain(&problem(&failed));
+            failed.exit.into()
+        }
+    }
+}
+
+/// A failure as it is printed; problems with their place stand as they are.
+fn problem(failed: &Failed) -> String {
+    if failed.message.contains(": error: ") {
+        format!("{}\n", failed.message)
+    } else {
+        format!("error: {}\n", failed.message)
+    }
+}
+
+async fn run(command: Command, terminal: &Terminal) -> Result<Exit, Failed> {
+    match command {
+        Command::Serve(args) => serve::serve(args, terminal).await,
+        Command::Check(args) => offline::check(args, terminal).await,
+        Command::Validate { files } => offline::validate(&files, terminal),
+        Command::Probe(args) => offline::probe(args, terminal).await,
+        Command::Schema => Ok(offline::print_schema(terminal)),
+        Command::Report(args) => online::report(args, terminal).await,
+        Command::Sign(args) => online::sign(args, terminal).await,
+        Command::Milestone { milestone, daemon } => {
+            online::milestone(milestone, &daemon, terminal).await
+        }
+        Command::Trigger { command } => online::trigger(command, terminal).await,
+        Command::Run { command } => online::run(command, terminal).await,
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "launchgate", &mut text);
+            terminal.print(&String::from_utf8_lossy(&text));
+            Ok(Exit::Success)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The commands that ask a daemon.
+
+use launchgate_core::gate::Verdict;
+use serde_json::{Value, json};
+
+use super::args::{Decide, Report, RunCommand, Sign, TriggerCommand};
+use super::client::Client;
+use super::exit::{Exit, Failed};
+use super::terminal::Terminal;
+use crate::render::Format;
+
+pub(super) async fn report(args: Report, terminal: &Terminal) -> Result<Exit, Failed> {
+    let client = Client::new(&args.daemon)?;
+    let launch = client.launch().await?;
+    let path = format!("/api/v1/launches/{launch}/report");
+    let report = client.get(&path).await?;
+    let text = match args.format {
+        Format::Json => format!("{report:#}\n"),
+        format => {
+            let colour = if terminal.colour { "&color=always" } else { "" };
+            client.text(&format!("{path}?format={}{colour}", format.name())).await?
+        }
+    };
+    terminal.print(&text);
+    Ok(Exit::Verdict(if args.due { due(&report) } else { verdict(&report["verdict"])? }))
+}
+
+fn verdict(word: &Value) -> Result<Verdict, Failed> {
+    serde_json::from_value(word.clone())
+        .map_err(|_| Failed::internal(format!("the daemon's verdict is {word}")))
+}
+
+/// The worst verdict of the checklists that are due by now.
+fn due(report: &Value) -> Verdict {
+    let lists = report["checklists"].as_array().into_iter().flatten();
+    let due = lists.filter(|list| list["state"] != "not_yet_due");
+    due.filter_map(|list| verdict(&list["verdict"]).ok()).max().unwrap_or(Verdict::Go)
+}
+
+pub(super) async fn sign(args: Sign, terminal: &Terminal) -> Result<Exit, Failed> {
+    let client = Client::new(&args.daemon)?;
+    let launch = client.launch().await?;
+    let decision = if args.reject { "rejected" } else { "approved" };
+    let body = json!({
+        "check": args.check,
+        "decision": decision,
+        "evidence": args.evidence,
+        "note": args.note,
+    });
+    client.post(&format!("/api/v1/launches/{launch}/sign-offs"), &body).await?;
+    terminal.print(&format!("{} {decision}\n", args.check));
+    Ok(Exit::Success)
+}
+
+pub(super) async fn milestone(
+    milestone: launchgate_core::milestone::Milestone,
+    daemon: &super::args::Daemon,
+    terminal: &Terminal,
+) -> Result<Exit, Failed> {
+    let client = Client::new(daemon)?;
+    let launch = client.launch().await?;
+    let body = json!({ "milestone": milestone });
+    client.post(&format!("/api/v1/launches/{launch}/milestones"), &body).await?;
+    terminal.print(&format!("{milestone} recorded\n"));
+    Ok(Exit::Success)
+}
+
+pub(super) async fn trigger(command: TriggerCommand, terminal: &Terminal) -> Result<Exit, Failed> {
+    match command {
+        TriggerCommand::Status { daemon } => {
+            let client = Client::new(&daemon)?;
+            let launch = client.launch().await?;
+            let report = client.get(&format!("/api/v1/launches/{launch}/report")).await?;
+            for trigger in report["triggers"].as_array().into_iter().flatten() {
+                terminal.print(&trigger_line(trigger));
+            }
+            Ok(Exit::Success)
+        }
+        TriggerCommand::Fire { trigger, reason, daemon } => {
+            let client = Client::new(&daemon)?;
+            let launch = client.launch().await?;
+            let path = format!("/api/v1/launches/{launch}/triggers/{trigger}/fire");
+            client.post(&path, &json!({ "reason": reason })).await?;
+            terminal.print(&format!("{trigger} fired; see `launchgate run status`\n"));
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn trigger_line(trigger: &Value) -> String {
+    let word = |key: &str| trigger[key].as_str().unwrap_or_default().to_owned();
+    format!("{:<20} {:<10} {:<8} {}\n", word("id"), word("state"), word("mode"), word("because"))
+}
+
+pub(super) async fn run(command: RunCommand, terminal: &Terminal) -> Result<Exit, Failed> {
+    match command {
+        RunCommand::Status { run, daemon } => {
+            let client = Client::new(&daemon)?;
+            let launch = client.launch().await?;
+            let report = client.get(&format!("/api/v1/launches/{launch}/report")).await?;
+            let runs = report["runs"].as_array().into_iter().flatten();
+            let wanted: Vec<&Value> =
+                runs.filter(|r| run.as_ref().is_none_or(|id| r["id"] == id.as_str())).collect();
+            match (&run, wanted.is_empty()) {
+                (Some(id), true) => return Err(Failed::usage(format!("there is no run `{id}`"))),
+                (None, true) => terminal.print("no runs\n"),
+                (_, false) => wanted.into_iter().for_each(|run| terminal.print(&run_lines(run))),
+            }
+            Ok(Exit::Success)
+        }
+        RunCommand::Retry(args) => decide(args, "retry", terminal).await,
+        RunCommand::MarkSucceeded(args) => decide(args, "mark_succeeded", terminal).await,
+        RunCommand::Abort(args) => decide(args, "abort", terminal).await,
+    }
+}
+
+fn run_lines(run: &Value) -> String {
+    let mut text = format!(
+        "{}  {}\n  {}\n",
+        run["id"].as_str().unwrap_or_default(),
+        run["status"].as_str().unwrap_or_default().replace('_', " "),
+        run["cause"].as_str().unwrap_or_default(),
+    );
+    let steps = run["procedure"]["steps"].as_array().into_iter().flatten();
+    for (index, (step, state)) in
+        steps.zip(run["steps"].as_array().into_iter().flatten()).enumerate()
+    {
+        let how = state["how"].as_str().or(state["state"].as_str()).unwrap_or_default();
+        let said = state["evidence"].as_str().or(state["because"].as_str()).unwrap_or_default();
+        let id = step["id"].as_str().unwrap_or_default();
+        let said = said.lines().next_back().unwrap_or_default();
+        text += &format!("  {:>2}. {id:<20} {how:<10} {said}\n", index + 1);
+    }
+    text
+}
+
+async fn decide(args: Decide, choice: &str, terminal: &Terminal) -> Result<Exit, Failed> {
+    let client = Client::new(&args.daemon)?;
+    let launch = client.launch().await?;
+    let path = format!("/api/v1/launches/{launch}/runs/{}/decisions", args.run);
+    client.post(&path, &json!({ "choice": choice, "reason": args.reason })).await?;
+    terminal.print(&format!("{} recorded\n", choice.replace('_', " ")));
+    Ok(Exit::Success)
+}

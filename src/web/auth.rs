@@ -1,0 +1,129 @@
+//! Who asks, and what they may do. The acting person comes from the token, never from a body.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use launchgate_core::name::Name;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::ApiError;
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// To read.
+    Viewer,
+    /// To sign off, in the roles that the launch file gives.
+    Owner,
+    /// To record milestones and decide about runs as well.
+    Operator,
+    /// All that an operator may.
+    Commander,
+    /// Everything.
+    Admin,
+}
+
+/// A token, as the settings hold it: never itself, only its hash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Who acts with it; the name that the launch files' `people` use.
+    #[schemars(with = "String")]
+    pub identity: Name,
+    /// What it allows.
+    pub roles: Vec<Role>,
+    /// SHA-256 of the token, in hexadecimal: `printf %s "$TOKEN" | sha256sum`.
+    pub sha256: String,
+    /// Until when it counts.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub expires: Option<Timestamp>,
+}
+
+/// The tokens that the daemon knows.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    /// The tokens.
+    pub list: Vec<Token>,
+    /// Whether reading takes a token as well: off loopback it does.
+    pub guard_reads: bool,
+    /// Whether anybody on this machine may act, under the name that they give.
+    pub dev: bool,
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Sign,
+    Command,
+}
+
+impl Tokens {
+    /// Whether a request may read.
+    pub(super) fn may_read(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.guard_reads && !self.dev { self.find(headers).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Who wants to do something, if they may.
+    pub(super) fn may(&self, headers: &HeaderMap, deed: Deed) -> Result<Name, ApiError> {
+        if self.dev {
+            return in_dev_mode(headers);
+        }
+        let token = self.find(headers)?;
+        let allowed = token.roles.iter().any(|role| match role {
+            Role::Viewer => false,
+            Role::Owner => deed == Deed::Sign,
+            Role::Operator | Role::Commander | Role::Admin => true,
+        });
+        if allowed {
+            return Ok(token.identity.clone());
+        }
+        let message = format!("the token of {} does not allow this", token.identity);
+        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
+    }
+
+    fn find(&self, headers: &HeaderMap) -> Result<&Token, ApiError> {
+        let refused = |message: &str| {
+            ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+                .hint("send `Authorization: Bearer TOKEN`; the command line takes LAUNCHGATE_TOKEN")
+        };
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.strip_prefix("Bearer "))
+            .ok_or_else(|| refused("this takes a token"))?;
+        let digest = Sha256::digest(given.trim().as_bytes());
+        // Every entry is compared in full, so that the time taken says nothing.
+        let mut found = None;
+        for token in &self.list {
+            if same(&token.sha256, &digest) {
+                found = Some(token);
+            }
+        }
+        let token = found.ok_or_else(|| refused("the token is not known"))?;
+        match token.expires {
+            Some(end) if end <= Timestamp::now() => Err(refused("the token has expired")),
+            Some(_) | None => Ok(token),
+        }
+    }
+}
+
+fn same(hex: &str, digest: &[u8]) -> bool {
+    let hex = hex.as_bytes();
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+    let expected = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let differences = expected.zip(hex).fold(0, |sum, (a, b)| sum | (a ^ b.to_ascii_lowercase()));
+    hex.len() == digest.len() * 2 && differences == 0
+}
+
+fn in_dev_mode(headers: &HeaderMap) -> Result<Name, ApiError> {
+    let person = headers.get("x-launchgate-person").and_then(|value| value.to_str().ok());
+    let refused = |message: String| {
+        ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+            .hint("in --dev mode say who acts: `X-Launchgate-Person: NAME`, or `--as NAME`")
+    };
+    let person = person.ok_or_else(|| refused("nobody is named".to_owned()))?;
+    Name::try_new(person).map_err(|e| refused(e.to_string()))
+}

@@ -1,0 +1,80 @@
+//! Errors of the API: a code for programs, a sentence and a hint for people.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use launchgate_core::attestation::SignOffError;
+use launchgate_core::state::Rejected;
+use serde_json::json;
+
+use crate::engine::Refused;
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what}"))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = json!({ "code": self.code, "message": self.message, "hint": self.hint });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            Refused::Rejected(rejected) => {
+                let (status, code) = kind(&rejected);
+                Self::new(status, code, message)
+            }
+            Refused::NotKept(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_kept", message)
+                .hint("nothing was changed: mend the store and try again"),
+            Refused::Gone => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
+        }
+    }
+}
+
+fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
+    match rejected {
+        Rejected::NoSuchCheck(_)
+        | Rejected::NoSuchTrigger(_)
+        | Rejected::NoSuchRun(_)
+        | Rejected::SignOff(SignOffError::NoSuchCheck(_)) => (StatusCode::NOT_FOUND, "not_found"),
+        Rejected::SignOff(SignOffError::NotInRole { .. }) | Rejected::NoAuthority(_) => {
+            (StatusCode::FORBIDDEN, "not_in_role")
+        }
+        Rejected::SignOff(SignOffError::EvidenceMissing(_)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "evidence_missing")
+        }
+        Rejected::SignOff(SignOffError::NotASignOff(_))
+        | Rejected::Run(_)
+        | Rejected::OutOfOrder { .. }
+        | Rejected::NothingToRollBack(_)
+        | Rejected::AlreadyRun(_) => (StatusCode::CONFLICT, "conflict"),
+    }
+}
+
+pub(super) async fn no_such_page() -> ApiError {
+    ApiError::not_found("such page").hint("the API is under /api/v1, the page at /")
+}

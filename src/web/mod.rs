@@ -1,0 +1,93 @@
+//! The HTTP side: the API, the page, the metrics. It reads published reports and hands orders to engines; it decides
+//! nothing and touches no state.
+
+mod api;
+pub mod auth;
+mod error;
+mod gatekeeper;
+mod metrics;
+pub mod page;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use launchgate_core::name::Name;
+use tokio::sync::Semaphore;
+
+use self::auth::Tokens;
+use crate::engine::{Handle, SharedStore};
+
+/// An order's body may not be longer.
+const MAX_BODY: usize = 64 << 10;
+/// How many live streams are served at a time.
+const MAX_STREAMS: usize = 256;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    /// The launches by name.
+    pub launches: Arc<BTreeMap<Name, Handle>>,
+    /// For the history of checks.
+    pub store: SharedStore,
+    /// Who may do what.
+    pub tokens: Arc<Tokens>,
+    /// The names by which the daemon may be addressed, beside loopback.
+    pub hosts: Arc<Vec<String>>,
+    /// Room for live streams.
+    pub streams: Arc<Semaphore>,
+}
+
+impl App {
+    /// An app over these launches.
+    pub fn new(
+        launches: BTreeMap<Name, Handle>,
+        store: SharedStore,
+        tokens: Tokens,
+        hosts: Vec<String>,
+    ) -> Self {
+        Self {
+            launches: Arc::new(launches),
+            store,
+            tokens: Arc::new(tokens),
+            hosts: Arc::new(hosts),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        }
+    }
+}
+
+/// Every route.
+pub fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/launches", get(api::launches))
+        .route("/launches/{launch}", get(api::launch))
+        .route("/launches/{launch}/report", get(api::report))
+        .route("/launches/{launch}/checklists/{list}", get(api::checklist))
+        .route("/launches/{launch}/checks/{list}/{check}", get(api::check))
+        .route("/launches/{launch}/triggers", get(api::triggers))
+        .route("/launches/{launch}/runs", get(api::runs))
+        .route("/launches/{launch}/runs/{run}", get(api::run))
+        .route("/launches/{launch}/events", get(api::events))
+        .route("/launches/{launch}/sign-offs", post(api::sign))
+        .route("/launches/{launch}/milestones", post(api::milestone))
+        .route("/launches/{launch}/triggers/{trigger}/fire", post(api::fire))
+        .route("/launches/{launch}/runs/{run}/decisions", post(api::decide));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/", get(page::index))
+        .route("/launches/{launch}", get(page::board_page))
+        .route("/launches/{launch}/board", get(page::board_fragment))
+        .route("/assets/board.css", get(page::css))
+        .route("/assets/board.js", get(page::js))
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz))
+        .fallback(error::no_such_page)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), gatekeeper::guard))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(app)
+}
