@@ -6,6 +6,7 @@ pub mod actions;
 pub mod cli;
 pub mod clock;
 pub mod daemon;
+pub mod demo;
 pub mod engine;
 pub mod executor;
 pub mod http;

@@ -202,6 +202,7 @@ impl State {
         let before = memory.clone();
         memory.tick(trigger, &self.milestones, generation, now);
         let fires = memory.take(trigger, observation, now);
+        let cause = format!("trigger {}: {}", trigger.id, memory.because(trigger));
         if fires {
             memory.fire(now.wall);
         }
@@ -209,7 +210,6 @@ impl State {
             effects.push(Effect::Persist(Record::trigger(trigger, memory)));
         }
         if fires && trigger.mode == Mode::Act {
-            let cause = format!("trigger {}: {}", trigger.id, memory.because(trigger));
             self.start_run(
                 &trigger.procedure,
                 cause,

@@ -377,7 +377,7 @@ impl Memory {
                 };
                 format!("UNKNOWN{since}: {}.{kept} Will not fire without new data.", self.because)
             }
-            Status::Fired => format!("fired: {}, for {progress}", self.because),
+            Status::Fired => format!("{}, for {progress}", self.because),
         }
     }
 }

@@ -76,6 +76,15 @@ pub enum Command {
     },
     /// Print the JSON Schema of launch files.
     Schema,
+    /// Show a whole launch on this machine: gates, a breach, a rollback. Installs nothing, needs nothing.
+    Demo {
+        /// Do not wait for the reader; end within a minute.
+        #[arg(long)]
+        fast: bool,
+        /// Where to serve the page.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: std::net::SocketAddr,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

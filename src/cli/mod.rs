@@ -15,6 +15,7 @@ use clap::{CommandFactory as _, Parser as _};
 use self::args::{Cli, Command};
 use self::exit::{Exit, Failed};
 use self::terminal::Terminal;
+use crate::demo::{self, Pace};
 
 /// Runs the command line that the process was given.
 pub fn main() -> ExitCode {
@@ -70,6 +71,12 @@ async fn run(command: Command, terminal: &Terminal) -> Result<Exit, Failed> {
         }
         Command::Trigger { command } => online::trigger(command, terminal).await,
         Command::Run { command } => online::run(command, terminal).await,
+        Command::Demo { fast, listen } => {
+            let pace = if fast { Pace::FAST } else { Pace::CALM };
+            let say = |text: &str| terminal.print(&format!("{text}\n\n"));
+            demo::run(listen, pace, say).await.map_err(|e| Failed::internal(e.to_string()))?;
+            Ok(Exit::Success)
+        }
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "launchgate", &mut text);

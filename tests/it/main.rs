@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so, loudly")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod demo;
 mod launch_file;
 mod probe_metrics;
 mod probe_prometheus;
