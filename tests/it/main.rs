@@ -8,3 +8,4 @@ mod probe_metrics;
 mod probe_prometheus;
 mod rig;
 mod rigs_smoke;
+mod rollback;

@@ -270,6 +270,11 @@ impl Server {
         self.signal_group(Signal::STOP);
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Lets a frozen server run again.
     pub(crate) fn thaw(&self) {
         self.signal_group(Signal::CONT);

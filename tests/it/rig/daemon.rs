@@ -1,0 +1,108 @@
+//! The real `launchgate serve` on a launch file, killed and started again at will, asked through its own command line.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::process::{Server, TempDir, free_port, poll_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon with its folder.
+pub(crate) struct Daemon {
+    folder: TempDir,
+    port: u16,
+    server: Option<Server>,
+}
+
+impl Daemon {
+    /// A daemon that serves this launch file; it is not started yet, so that the folder can be filled.
+    pub(crate) fn of(launch: &str) -> Self {
+        let folder = TempDir::new("daemon");
+        folder.write("launch.yaml", launch);
+        Self { folder, port: free_port(), server: None }
+    }
+
+    /// A file of the launch's folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Writes a file of the launch's folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        self.folder.write(name, text);
+    }
+
+    /// Starts it, again if need be, and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        let mut command = binary();
+        command.args([
+            "serve",
+            "--dev",
+            "--listen",
+            &format!("127.0.0.1:{}", self.port),
+            "--store",
+        ]);
+        command.arg(self.folder.join("store.db")).arg(self.folder.join("launch.yaml"));
+        let mut server = Server::spawn(command, "launchgate", self.folder.join("daemon.log"));
+        server.wait_for("report", || {
+            self.ask(&["report", "--format", "json"]).status.code().filter(|c| *c < 3)
+        });
+        self.server = Some(server);
+    }
+
+    /// Kills it (SIGKILL), without a chance to tidy up.
+    pub(crate) fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Sends it a signal by `kill`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.server.as_ref().expect("it runs").id();
+        let status = Command::new("kill").args([signal, &id.to_string()]).status();
+        assert!(status.expect("kill is there").success());
+    }
+
+    /// The end of its log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default()
+    }
+
+    /// Runs the command line against it.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let output = binary().args(arguments).args(["--url", &url]).output();
+        output.expect("the binary is built for this test")
+    }
+
+    /// Runs the command line against it; it must succeed.
+    pub(crate) fn order(&self, arguments: &[&str]) {
+        let output = self.ask(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    }
+
+    /// The report as JSON; null while there is none.
+    pub(crate) fn report(&self) -> Value {
+        let output = self.ask(&["report", "--format", "json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// The first report that satisfies a condition.
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            poll_until(PATIENCE, what, || {
+                last = self.report();
+                wanted(&last).then(|| last.clone())
+            })
+        }));
+        found.unwrap_or_else(|_| panic!("no {what}; the last report:\n{last:#}\n{}", self.log()))
+    }
+}
+
+fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_launchgate"))
+}
