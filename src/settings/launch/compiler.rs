@@ -1,6 +1,6 @@
 //! The frame of the compiler: the problems found, the sections of the file, and the head of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl<'a> Compiler<'a> {
         }
         let written_out = secrets::find(&self.root);
         let mut root = std::mem::take(&mut self.root);
-        let unfilled = vars::fill(&mut root);
+        let filled = vars::fill(&mut root);
         self.root = root;
         let head = self.read::<raw::Head>(self.root.clone(), &KeyPath::root());
         self.people = self.people();
@@ -66,8 +66,11 @@ impl<'a> Compiler<'a> {
         let launch = head.as_ref().and_then(|h| self.name(&h.launch, &at("launch"), false));
         let window = head.as_ref().and_then(|h| self.duration(h.window.as_deref(), &at("window")));
         // What else is said about a text whose reference is wrong would only repeat it.
-        self.problems.retain(|(problem, _)| unfilled.iter().all(|u| u.path != problem.path));
-        self.problems.extend(unfilled.into_iter().map(|p| (p, false)));
+        let nowhere: HashSet<&KeyPath> = filled.problems.iter().map(|p| &p.path).collect();
+        self.problems.retain(|(problem, _)| !nowhere.contains(&problem.path));
+        let found = std::mem::take(&mut self.problems).into_iter();
+        self.problems = found.map(|(p, secret)| (filled.as_written(p), secret)).collect();
+        self.problems.extend(filled.problems.into_iter().map(|p| (p, false)));
         self.problems.retain(|(p, _)| written_out.iter().all(|secret| !secret.is_told_by(p)));
         self.problems.extend(written_out.into_iter().map(|secret| (secret.problem, true)));
         match (head, launch, go_live) {
@@ -260,7 +263,8 @@ fn explained(problem: Problem) -> Problem {
         return problem;
     }
     if message.ends_with("expected a sequence") {
-        return problem.hint("a list is written in brackets, `[one, two]`, or with a `-` before each");
+        return problem
+            .hint("a list is written in brackets, `[one, two]`, or with a `-` before each");
     }
     if message.contains(": sequence, ") && message.ends_with("expected a map") {
         return problem.hint("each entry has a name: write `name:` in place of the `-`");

@@ -182,8 +182,11 @@ impl Compiler<'_> {
                 let at = path.entry("armed").entry("from");
                 let from = self.milestone(text, &at)?;
                 if matches!(from, Milestone::RolledBack | Milestone::Closed) {
-                    let message = format!("this trigger cannot fire: nothing is watched after `{from}`");
-                    self.problem(Problem::new(at, message).hint("arm it from `deploy_started` or `live`"));
+                    let message =
+                        format!("this trigger cannot fire: nothing is watched after `{from}`");
+                    self.problem(
+                        Problem::new(at, message).hint("arm it from `deploy_started` or `live`"),
+                    );
                 }
                 Some(from)
             }
