@@ -173,7 +173,7 @@ impl Compiler<'_> {
             }
             Err(problems) => {
                 for problem in problems {
-                    if let Some(problem) = self.in_source(&raw.with, &problem) {
+                    if let Some(problem) = in_source(&raw.with, &problem) {
                         // Told once, where the source is written, however many checks use it.
                         if !self.problems.iter().any(|(told, _)| *told == problem) {
                             self.problem(problem);
@@ -187,17 +187,6 @@ impl Compiler<'_> {
                 None
             }
         }
-    }
-
-    /// A problem with what stands in a named source, at the place where the source is written.
-    fn in_source(&self, with: &Map<String, Value>, problem: &Problem) -> Option<Problem> {
-        let Value::String(name) = with.get("source")? else { return None };
-        let (first, below) = problem.path.0.split_first()?;
-        if *first != Key::Entry("source".to_owned()) {
-            return None;
-        }
-        let path = KeyPath::root().entry("sources").entry(name).join(&KeyPath(below.to_vec()));
-        Some(Problem { path, ..problem.clone() })
     }
 
     /// Puts the connection that `source` names in its place.
@@ -275,4 +264,15 @@ impl Compiler<'_> {
         }
         expectations
     }
+}
+
+/// A problem with what stands in a named source, at the place where the source is written.
+fn in_source(with: &Map<String, Value>, problem: &Problem) -> Option<Problem> {
+    let Value::String(name) = with.get("source")? else { return None };
+    let (first, below) = problem.path.0.split_first()?;
+    if *first != Key::Entry("source".to_owned()) {
+        return None;
+    }
+    let path = KeyPath::root().entry("sources").entry(name).join(&KeyPath(below.to_vec()));
+    Some(Problem { path, ..problem.clone() })
 }
