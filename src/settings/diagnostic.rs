@@ -6,6 +6,7 @@ use std::fmt;
 use launchgate_core::problem::Problem;
 
 use super::document::{Document, Flaw, Place};
+use super::secrets;
 
 /// How many columns of a line are shown.
 const MAX_LINE: usize = 160;
@@ -59,9 +60,9 @@ impl Diagnostics {
         Self::new(file, text, list.collect())
     }
 
-    /// One problem with the file as a whole.
-    pub fn of_file(file: &str, message: impl Into<String>) -> Self {
-        let place = Place { line: 1, column: 1 };
+    /// One problem with a file that could not be read as text.
+    pub(super) fn of_file(file: &str, line: usize, message: impl Into<String>) -> Self {
+        let place = Place { line, column: 1 };
         let whole = Diagnostic { place, message: message.into(), hint: None, secret: false };
         Self::new(file, "", vec![whole])
     }
@@ -87,9 +88,10 @@ impl fmt::Display for Diagnostics {
             let Place { line, column } = diagnostic.place;
             writeln!(f, "{}:{line}:{column}: error: {}", self.file, diagnostic.message)?;
             let gutter = line.to_string().len();
-            if secret.contains(&line) {
+            let text = self.lines.get(line - 1);
+            if secret.contains(&line) || text.is_some_and(|text| secrets::in_line(text)) {
                 writeln!(f, "{:gutter$} |\n{line} | (not shown: it holds a secret)", "")?;
-            } else if let Some(text) = self.lines.get(line - 1) {
+            } else if let Some(text) = text {
                 let shown: String = text.chars().take(MAX_LINE).map(tame).collect();
                 writeln!(f, "{:gutter$} |\n{line} | {shown}", "")?;
                 if column <= MAX_LINE {

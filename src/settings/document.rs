@@ -67,7 +67,7 @@ impl Document {
     /// Every duplicate key, alias and odd value, or where the text stops being YAML.
     pub fn parse(text: &str) -> Result<Self, Vec<Flaw>> {
         let mut builder = Builder::default();
-        let parsed = Parser::new_from_str(text).load(&mut builder, false);
+        let parsed = Parser::new_from_str(text).load(&mut builder, true);
         if let Err(error) = parsed {
             let marker = error.marker();
             builder.flaws.push(Flaw {
@@ -319,7 +319,7 @@ mod tests {
                 "3:1 the key `a` stands here for the second time; 4:1 the key `b` stands here for the second time",
             ),
             ("a: &x 1\nb: *x", "2:4 anchors and aliases are not read"),
-            ("a: [1,\nb: 2", "2:1 this is no YAML: simple key expected ':'"),
+            ("a: [1,\nb: 2", "2:1 this is no YAML: invalid indentation in flow construct"),
             ("", "1:1 the file is empty"),
             ("a: .nan", "1:4 not a number"),
             ("--- 1\n--- 2", "2:1 a second document begins here"),

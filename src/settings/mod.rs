@@ -3,4 +3,6 @@
 pub mod daemon;
 pub mod diagnostic;
 pub mod document;
+mod file;
 pub mod launch;
+mod secrets;

@@ -120,3 +120,45 @@ fn references(value: &serde_json::Value, found: &mut impl FnMut(&str)) {
         _ => {}
     }
 }
+
+/// Every value of a good file, one at a time, replaced by what it is not: that is either told or harmless, never a panic.
+#[test]
+fn whatever_stands_in_place_of_a_value_is_survived() {
+    let text = std::fs::read_to_string(folder().join("good.yaml")).unwrap();
+    let good = launchgate::settings::document::Document::parse(&text).unwrap().value();
+    let mut pointers = Vec::new();
+    pointers_below(&good, String::new(), &mut pointers);
+    let (registry, mut refused) = (builtin(), 0);
+    for pointer in &pointers {
+        for odd in
+            ["null", "true", "-1", "1e300", "\"\"", "\"${\"", "\"${x}\"", "[]", "{}", "[[{}]]"]
+        {
+            let mut value = good.clone();
+            *value.pointer_mut(pointer).unwrap() = serde_json::from_str(odd).unwrap();
+            let compiled = compile_text("odd.yaml", &value.to_string(), ".".into(), &registry);
+            if let Err(problems) = compiled {
+                assert!(!problems.list().is_empty(), "{pointer} = {odd}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > pointers.len() * 5, "{refused} of {} places refused", pointers.len());
+}
+
+fn pointers_below(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, below) in map {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                pointers_below(below, format!("{at}/{key}"), found);
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for (i, below) in items.iter().enumerate() {
+                pointers_below(below, format!("{at}/{i}"), found);
+            }
+        }
+        _ => {}
+    }
+    found.push(at);
+}

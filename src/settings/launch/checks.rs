@@ -8,10 +8,10 @@ use launchgate_core::check::{Check, Level, Question};
 use launchgate_core::expectation::Expectation;
 use launchgate_core::gate::{Checklist, Gates};
 use launchgate_core::name::{CheckPath, Name};
-use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
+use launchgate_core::problem::{Key, KeyPath, Problem, did_you_mean};
 use launchgate_core::reading::ReadingSpec;
 use launchgate_core::time::{Due, format_duration};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::compiler::{Compiler, hash};
 use super::raw;
@@ -173,6 +173,13 @@ impl Compiler<'_> {
             }
             Err(problems) => {
                 for problem in problems {
+                    if let Some(problem) = in_source(&raw.with, &problem) {
+                        // Told once, where the source is written, however many checks use it.
+                        if !self.problems.iter().any(|(told, _)| *told == problem) {
+                            self.problem(problem);
+                        }
+                        continue;
+                    }
                     let top = problem.path.0.is_empty() && raw.with.is_empty();
                     let above = if top { path } else { &with };
                     self.problem(problem.under(above));
@@ -257,4 +264,15 @@ impl Compiler<'_> {
         }
         expectations
     }
+}
+
+/// A problem with what stands in a named source, at the place where the source is written.
+fn in_source(with: &Map<String, Value>, problem: &Problem) -> Option<Problem> {
+    let Value::String(name) = with.get("source")? else { return None };
+    let (first, below) = problem.path.0.split_first()?;
+    if *first != Key::Entry("source".to_owned()) {
+        return None;
+    }
+    let path = KeyPath::root().entry("sources").entry(name).join(&KeyPath(below.to_vec()));
+    Some(Problem { path, ..problem.clone() })
 }

@@ -1,6 +1,6 @@
 //! The frame of the compiler: the problems found, the sections of the file, and the head of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{raw, secrets, vars};
+use super::{raw, vars};
+use crate::settings::secrets;
 
 /// A problem, and whether its line holds a secret.
 pub(super) type Found = (Problem, bool);
@@ -51,9 +52,9 @@ impl<'a> Compiler<'a> {
                 .hint("begin with `launch: NAME`");
             return Err(vec![(problem, false)]);
         }
-        self.problems.extend(secrets::find(&self.root).into_iter().map(|p| (p, true)));
+        let written_out = secrets::find(&self.root);
         let mut root = std::mem::take(&mut self.root);
-        let unfilled = vars::fill(&mut root);
+        let filled = vars::fill(&mut root);
         self.root = root;
         let head = self.read::<raw::Head>(self.root.clone(), &KeyPath::root());
         self.people = self.people();
@@ -65,8 +66,13 @@ impl<'a> Compiler<'a> {
         let launch = head.as_ref().and_then(|h| self.name(&h.launch, &at("launch"), false));
         let window = head.as_ref().and_then(|h| self.duration(h.window.as_deref(), &at("window")));
         // What else is said about a text whose reference is wrong would only repeat it.
-        self.problems.retain(|(problem, _)| unfilled.iter().all(|u| u.path != problem.path));
-        self.problems.extend(unfilled.into_iter().map(|p| (p, false)));
+        let nowhere: HashSet<&KeyPath> = filled.problems.iter().map(|p| &p.path).collect();
+        self.problems.retain(|(problem, _)| !nowhere.contains(&problem.path));
+        let found = std::mem::take(&mut self.problems).into_iter();
+        self.problems = found.map(|(p, secret)| (filled.as_written(p), secret)).collect();
+        self.problems.extend(filled.problems.into_iter().map(|p| (p, false)));
+        self.problems.retain(|(p, _)| written_out.iter().all(|secret| !secret.is_told_by(p)));
+        self.problems.extend(written_out.into_iter().map(|secret| (secret.problem, true)));
         match (head, launch, go_live) {
             (Some(head), Some(launch), Some(go_live)) if self.problems.is_empty() => {
                 let plan = Plan {
@@ -188,13 +194,22 @@ impl<'a> Compiler<'a> {
                 let problem = Problem::new(path.clone(), format!("nobody holds the role `{role}`"));
                 self.problem(problem.hint("name at least one person, the primary first"));
             }
-            let holders = holders
-                .iter()
-                .enumerate()
-                .filter_map(|(i, person)| self.name(person.as_str()?, &path.index(i), false))
-                .collect();
+            let mut people_of_role = Vec::new();
+            for (i, person) in holders.iter().enumerate() {
+                let at = path.index(i);
+                let Some(person) = person.as_str().and_then(|p| self.name(p, &at, false)) else {
+                    continue;
+                };
+                if people_of_role.contains(&person) {
+                    let message = format!("`{person}` holds this role already");
+                    let hint = "a person counts once, also where several must sign";
+                    self.problem(Problem::new(at, message).hint(hint));
+                } else {
+                    people_of_role.push(person);
+                }
+            }
             if let Some(name) = name {
-                people.insert(name, holders);
+                people.insert(name, people_of_role);
             }
         }
         people
@@ -234,13 +249,28 @@ impl<'a> Compiler<'a> {
 fn explained(problem: Problem) -> Problem {
     const DURATIONS: [&str; 7] =
         ["every", "timeout", "fresh_for", "for", "max_gap", "window", "valid_for"];
-    if problem.message.starts_with("missing field") {
+    let message = &problem.message;
+    if message.starts_with("missing field") {
         return problem.at_key();
     }
-    let number = ["integer", "floating point"]
-        .iter()
-        .any(|kind| problem.message.starts_with(&format!("invalid type: {kind}")));
-    if !number || !problem.message.ends_with("expected a string") {
+    if let Some(rest) = message.strip_prefix("unknown variant `") {
+        // unknown variant `x`, expected one of `a`, `b`
+        let mut quoted = rest.split('`').step_by(2);
+        let hint = quoted.next().and_then(|wrong| did_you_mean(wrong, quoted));
+        return problem.hint_if(hint);
+    }
+    if !message.starts_with("invalid type") {
+        return problem;
+    }
+    if message.ends_with("expected a sequence") {
+        return problem
+            .hint("a list is written in brackets, `[one, two]`, or with a `-` before each");
+    }
+    if message.contains(": sequence, ") && message.ends_with("expected a map") {
+        return problem.hint("each entry has a name: write `name:` in place of the `-`");
+    }
+    let number = message.contains(": integer ") || message.contains(": floating point ");
+    if !number || !message.ends_with("expected a string") {
         return problem;
     }
     let duration =

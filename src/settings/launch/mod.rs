@@ -6,7 +6,6 @@ mod gates;
 mod procedures;
 mod raw;
 mod schema;
-mod secrets;
 mod triggers;
 mod vars;
 
@@ -42,21 +41,7 @@ pub struct Compiled {
 /// Everything that is wrong with it.
 pub fn compile_file(path: &Path, registry: &Registry) -> Result<Compiled, Diagnostics> {
     let file = path.display().to_string();
-    let fail = |message: String| Diagnostics::of_file(&file, message);
-    let size =
-        std::fs::metadata(path).map_err(|e| fail(format!("the file cannot be read: {e}")))?;
-    if size.len() > MAX_FILE {
-        return Err(fail("the file is larger than 16 MiB".to_owned()));
-    }
-    let bytes = std::fs::read(path).map_err(|e| fail(format!("the file cannot be read: {e}")))?;
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
-            return Err(fail(format!("the file is not UTF-8: line {line} holds other bytes")));
-        }
-    };
+    let text = super::file::read(path, MAX_FILE)?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),

@@ -178,7 +178,18 @@ impl Compiler<'_> {
 
     fn armed_from(&mut self, armed: Option<&raw::Armed>, path: &KeyPath) -> Option<Milestone> {
         match armed.and_then(|armed| armed.from.as_deref()) {
-            Some(text) => self.milestone(text, &path.entry("armed").entry("from")),
+            Some(text) => {
+                let at = path.entry("armed").entry("from");
+                let from = self.milestone(text, &at)?;
+                if matches!(from, Milestone::RolledBack | Milestone::Closed) {
+                    let message =
+                        format!("this trigger cannot fire: nothing is watched after `{from}`");
+                    self.problem(
+                        Problem::new(at, message).hint("arm it from `deploy_started` or `live`"),
+                    );
+                }
+                Some(from)
+            }
             None => Some(Milestone::DeployStarted),
         }
     }

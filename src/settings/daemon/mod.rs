@@ -1,0 +1,336 @@
+//! The daemon's settings: `config/default.yaml`, a file over it, the environment over that, the command line last.
+//!
+//! The `config` crate merges; then everything passes one strict neck as JSON, since its own typed reads quietly turn 21.9
+//! into 22 and "yes" into true.
+
+mod layer;
+mod problems;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use launchgate_core::problem::{KeyPath, Problem};
+use launchgate_probes::strict;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::diagnostic::Diagnostics;
+use super::document::Document;
+use super::file;
+use crate::web::auth::Token;
+use layer::{Layer, Merged};
+use problems::Findings;
+pub use problems::SettingsError;
+
+/// The defaults, and the reference of every setting.
+const DEFAULTS: &str = include_str!("../../../config/default.yaml");
+/// What the compiled-in layer is called.
+const BUILT_IN: &str = "config/default.yaml";
+/// A file of settings may not be larger.
+const MAX_FILE: u64 = 1 << 20;
+/// The environment variables that are settings begin so.
+const PREFIX: &str = "LAUNCHGATE__";
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Launch files, or folders of them.
+    #[serde(default)]
+    pub launches: Vec<PathBuf>,
+    /// The page and the API.
+    pub web: Web,
+    /// What outlives the daemon.
+    pub store: Store,
+    /// How much may happen at a time.
+    pub limits: Limits,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// `web:`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Where to listen.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Whether a proxy in front terminates TLS.
+    pub tls_terminated: bool,
+    /// Names by which the daemon is addressed, beside loopback.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Who may do what.
+    #[serde(default)]
+    pub tokens: Vec<Token>,
+    /// Whether orders are taken without tokens.
+    pub dev: bool,
+}
+
+/// `store:`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// The SQLite file.
+    pub path: PathBuf,
+}
+
+/// `limits:`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// In all.
+    pub looks: u32,
+    /// Of one kind of probe.
+    pub per_kind: u32,
+    /// At one host.
+    pub per_host: u32,
+}
+
+/// `log:`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// What, as `tracing` filters say it.
+    pub filter: String,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs, one object a line.
+    Json,
+}
+
+/// Reads the settings: defaults, then `file`, then `environment`.
+///
+/// # Errors
+/// Everything that is wrong with them, and where it comes from.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, SettingsError> {
+    let written = match file {
+        Some(path) => {
+            let text = file::read(path, MAX_FILE)?;
+            Some(Written::parse(&path.display().to_string(), text)?)
+        }
+        None => None,
+    };
+    read(written, environment)
+}
+
+fn read(
+    file: Option<Written>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, SettingsError> {
+    let defaults = Written::parse(BUILT_IN, DEFAULTS.to_owned())?;
+    let mut layers = vec![defaults.layer()];
+    layers.extend(file.as_ref().map(Written::layer));
+    let mut findings = Findings::of(file);
+    let variables = environment.into_iter().filter_map(|(variable, text)| {
+        let path = variable.strip_prefix(PREFIX)?.to_lowercase();
+        Some((variable, path, text))
+    });
+    for (variable, path, text) in variables {
+        match super::document::value(&text) {
+            Ok(value) => {
+                let value = path.rsplit("__").fold(value, |value, key| {
+                    Value::Object(Map::from_iter([(key.to_owned(), value)]))
+                });
+                layers.push(Layer { origin: variable, value });
+            }
+            Err(flaw) => findings.note_variable(variable, flaw),
+        }
+    }
+    let merged = Merged::of(layers).map_err(|error| SettingsError::of_merge(&error))?;
+    match strict::read::<Settings>(merged.value()) {
+        Ok(settings) => {
+            for problem in misfits(&settings) {
+                findings.note(problem, &merged);
+            }
+            if findings.is_empty() { Ok(settings) } else { Err(findings.placed()) }
+        }
+        Err(problems) => {
+            for problem in problems {
+                findings.note(problem, &merged);
+            }
+            Err(findings.placed())
+        }
+    }
+}
+
+/// A text of settings that could be read as YAML.
+struct Written {
+    name: String,
+    text: String,
+    document: Document,
+}
+
+impl Written {
+    fn parse(name: &str, text: String) -> Result<Self, SettingsError> {
+        // A file that holds comments alone says nothing, which is allowed here.
+        let said = |line: &str| !matches!(line.trim().chars().next(), None | Some('#'));
+        let document = Document::parse(if text.lines().any(said) { &text } else { "{}" })
+            .map_err(|flaws| Diagnostics::of_flaws(name, &text, flaws))?;
+        if !document.value().is_object() {
+            let problem = Problem::new(KeyPath::root(), "settings are a mapping")
+                .hint("begin with a section, such as `web:`");
+            return Err(Diagnostics::of_problems(name, &text, &document, [(problem, false)]).into());
+        }
+        Ok(Self { name: name.to_owned(), text, document })
+    }
+
+    fn layer(&self) -> Layer {
+        Layer { origin: self.name.clone(), value: self.document.value() }
+    }
+}
+
+/// What each setting allows and all of them together do not.
+fn misfits(settings: &Settings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let web = &settings.web;
+    let at = |key: &str| KeyPath::root().entry("web").entry(key);
+    if !web.listen.ip().to_canonical().is_loopback() {
+        if web.dev {
+            problems
+                .push(Problem::new(at("dev"), "orders without tokens are taken on loopback only"));
+        }
+        if !web.tls_terminated || web.tokens.is_empty() {
+            let message =
+                format!("{} is open to others, without TLS or without tokens", web.listen);
+            let hint = "listen on loopback, or put a proxy with TLS in front, say `tls_terminated: true`, and add tokens";
+            problems.push(Problem::new(at("listen"), message).hint(hint));
+        }
+    }
+    for (i, token) in web.tokens.iter().enumerate() {
+        let hex = token.sha256.len() == 64 && token.sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hex {
+            let path = at("tokens").index(i).entry("sha256");
+            let hint = "`printf %s \"$TOKEN\" | sha256sum` gives it";
+            problems.push(Problem::new(path, "this is no SHA-256 in hexadecimal").hint(hint));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let pairs = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        load(None, pairs).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_defaults() {
+        let settings = with(&[("LAUNCHGATE__LIMITS__LOOKS", "7"), ("HOME", "/root")]).unwrap();
+        assert_eq!((settings.limits.looks, settings.limits.per_kind), (7, 64));
+        assert_eq!(settings.web.listen, "127.0.0.1:7420".parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_and_nothing_is_bent() {
+        let rows = [
+            (
+                "a fraction",
+                "LAUNCHGATE__LIMITS__LOOKS",
+                "21.9",
+                "LAUNCHGATE__LIMITS__LOOKS: error: limits.looks: invalid type: floating point `21.9`, expected u32",
+            ),
+            (
+                "a yes",
+                "LAUNCHGATE__WEB__DEV",
+                "yes",
+                "LAUNCHGATE__WEB__DEV: error: web.dev: invalid type: string \"yes\", expected a boolean",
+            ),
+            (
+                "a slip",
+                "LAUNCHGATE__WEB__LISTN",
+                "x",
+                "LAUNCHGATE__WEB__LISTN: error: web.listn: unknown key `listn`\n  = hint: did you mean `listen`?",
+            ),
+            (
+                "open to others",
+                "LAUNCHGATE__WEB__LISTEN",
+                "0.0.0.0:80",
+                "LAUNCHGATE__WEB__LISTEN: error: web.listen: 0.0.0.0:80 is open to others, without TLS or without tokens\n  = hint: listen on loopback, or put a proxy with TLS in front, say `tls_terminated: true`, and add tokens",
+            ),
+            (
+                "a token in plain",
+                "LAUNCHGATE__WEB__TOKENS",
+                "[{identity: alice, roles: [admin], sha256: hunter2}]",
+                "LAUNCHGATE__WEB__TOKENS: error: web.tokens[0].sha256: this is no SHA-256 in hexadecimal\n  = hint: `printf %s \"$TOKEN\" | sha256sum` gives it",
+            ),
+        ];
+        for (row, variable, value, message) in rows {
+            assert_eq!(with(&[(variable, value)]).unwrap_err(), message, "{row}");
+        }
+    }
+
+    fn told(file: &str) -> String {
+        let read = Written::parse("my.yaml", file.to_owned()).and_then(|w| read(Some(w), []));
+        read.map_or_else(|e| e.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn mistakes_in_a_file_are_told_with_their_place() {
+        let rows: [(&str, &str, &[&str]); 6] = [
+            ("nothing said", "# nothing\n", &[]),
+            (
+                "a fraction",
+                "limits: { looks: 21.9 }",
+                &["my.yaml:1:18: error: invalid type: floating point"],
+            ),
+            ("a list", "- web", &["my.yaml:1:1: error: settings are a mapping"]),
+            (
+                "slips",
+                "limtis: {}\nweb: { lisen: x }",
+                &[
+                    "my.yaml:1:1: error: unknown key `limtis`",
+                    "did you mean `limits`?",
+                    "my.yaml:2:8: error: unknown key `lisen`",
+                ],
+            ),
+            (
+                "twice",
+                "limits: {}\nlimits: {}",
+                &["my.yaml:2:1: error: the key `limits` stands here for the second time"],
+            ),
+            (
+                "open to others",
+                "web:\n  listen: 0.0.0.0:80",
+                &["my.yaml:2:11: error: 0.0.0.0:80 is open to others"],
+            ),
+        ];
+        for (row, file, expected) in rows {
+            let told = told(file);
+            assert_eq!(told.is_empty(), expected.is_empty(), "{row}: {told}");
+            for part in expected {
+                assert!(told.contains(part), "{row}: {part} in\n{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_not_repeated() {
+        let rows = [
+            "web: { tokens: [{ identity: a, token: hunter2 }] }",
+            "token: hunter2",
+            "token: hunter2\ntoken: hunter2",
+            "web: { tokens: [{ identity: a, roles: [admin], sha256: hunter2 }] }",
+            "web: { tokens: [hunter2] }",
+        ];
+        for file in rows {
+            let told = told(file);
+            assert!(!told.is_empty() && !told.contains("hunter2"), "{told}");
+        }
+    }
+}
