@@ -84,7 +84,9 @@ mod tests {
         ];
         for (row, cap, written, kept) in rows {
             let mut captured = Captured::new(cap);
-            written.iter().for_each(|w| captured.push(w.as_bytes()));
+            for text in written {
+                captured.push(text.as_bytes());
+            }
             assert_eq!(captured.text(), kept, "{row}");
             assert_eq!(captured.truncated(), kept.contains("left out"), "{row}");
         }

@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
             return Exit::Internal.into();
         }
     };
-    let result = runtime.block_on(run(cli.command, &terminal));
+    let result = runtime.block_on(run(cli.command, terminal));
     // What a look left behind in a blocking call is not waited for.
     runtime.shutdown_background();
     match result {
@@ -57,7 +57,7 @@ fn problem(failed: &Failed) -> String {
     }
 }
 
-async fn run(command: Command, terminal: &Terminal) -> Result<Exit, Failed> {
+async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
         Command::Serve(args) => serve::serve(args, terminal).await,
         Command::Check(args) => offline::check(args, terminal).await,

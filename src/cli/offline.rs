@@ -22,7 +22,7 @@ fn compile(file: &Path) -> Result<Compiled, Failed> {
     compile_file(file, &builtin()).map_err(|problems| Failed::usage(problems.to_string()))
 }
 
-pub(super) async fn check(args: Check, terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) async fn check(args: Check, terminal: Terminal) -> Result<Exit, Failed> {
     let compiled = compile(&args.file)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let around = Surroundings {
@@ -52,7 +52,7 @@ pub(super) async fn check(args: Check, terminal: &Terminal) -> Result<Exit, Fail
     Ok(Exit::Verdict(if args.due { report.due_verdict() } else { report.verdict }))
 }
 
-pub(super) fn validate(files: &[PathBuf], terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) fn validate(files: &[PathBuf], terminal: Terminal) -> Result<Exit, Failed> {
     let mut problems = Vec::new();
     for file in files {
         match compile(file) {
@@ -73,7 +73,7 @@ pub(super) fn validate(files: &[PathBuf], terminal: &Terminal) -> Result<Exit, F
     if problems.is_empty() { Ok(Exit::Success) } else { Err(Failed::usage(problems.join("\n"))) }
 }
 
-pub(super) async fn probe(args: Probe, terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) async fn probe(args: Probe, terminal: Terminal) -> Result<Exit, Failed> {
     let settings = settings(&args.with)?;
     let probe = builtin().build(&args.kind, settings).map_err(|problems| {
         let lines: Vec<String> = problems
@@ -148,7 +148,7 @@ fn told(seen: &Observation, specs: &[launchgate_core::reading::ReadingSpec]) -> 
     text
 }
 
-pub(super) fn print_schema(terminal: &Terminal) -> Exit {
+pub(super) fn print_schema(terminal: Terminal) -> Exit {
     terminal.print(&format!("{:#}\n", schema(&builtin())));
     Exit::Success
 }

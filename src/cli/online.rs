@@ -9,7 +9,7 @@ use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
 use crate::render::Format;
 
-pub(super) async fn report(args: Report, terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Failed> {
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
     let path = format!("/api/v1/launches/{launch}/report");
@@ -37,7 +37,7 @@ fn due(report: &Value) -> Verdict {
     due.filter_map(|list| verdict(&list["verdict"]).ok()).max().unwrap_or(Verdict::Go)
 }
 
-pub(super) async fn sign(args: Sign, terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) async fn sign(args: Sign, terminal: Terminal) -> Result<Exit, Failed> {
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
     let decision = if args.reject { "rejected" } else { "approved" };
@@ -55,7 +55,7 @@ pub(super) async fn sign(args: Sign, terminal: &Terminal) -> Result<Exit, Failed
 pub(super) async fn milestone(
     milestone: launchgate_core::milestone::Milestone,
     daemon: &super::args::Daemon,
-    terminal: &Terminal,
+    terminal: Terminal,
 ) -> Result<Exit, Failed> {
     let client = Client::new(daemon)?;
     let launch = client.launch().await?;
@@ -65,7 +65,7 @@ pub(super) async fn milestone(
     Ok(Exit::Success)
 }
 
-pub(super) async fn trigger(command: TriggerCommand, terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) async fn trigger(command: TriggerCommand, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
         TriggerCommand::Status { daemon } => {
             let client = Client::new(&daemon)?;
@@ -92,7 +92,7 @@ fn trigger_line(trigger: &Value) -> String {
     format!("{:<20} {:<10} {:<8} {}\n", word("id"), word("state"), word("mode"), word("because"))
 }
 
-pub(super) async fn run(command: RunCommand, terminal: &Terminal) -> Result<Exit, Failed> {
+pub(super) async fn run(command: RunCommand, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
         RunCommand::Status { run, daemon } => {
             let client = Client::new(&daemon)?;
@@ -134,7 +134,7 @@ fn run_lines(run: &Value) -> String {
     text
 }
 
-async fn decide(args: Decide, choice: &str, terminal: &Terminal) -> Result<Exit, Failed> {
+async fn decide(args: Decide, choice: &str, terminal: Terminal) -> Result<Exit, Failed> {
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
     let path = format!("/api/v1/launches/{launch}/runs/{}/decisions", args.run);

@@ -9,8 +9,8 @@ use crate::daemon::{self, Daemon};
 use crate::settings::daemon::load;
 use crate::telemetry;
 
-pub(super) async fn serve(args: Serve, terminal: &Terminal) -> Result<Exit, Failed> {
-    let mut settings = load(args.config.as_deref(), std::env::vars().chain(flags(&args)))
+pub(super) async fn serve(args: Serve, terminal: Terminal) -> Result<Exit, Failed> {
+    let mut settings = load(args.config.as_deref(), environment().chain(flags(&args)))
         .map_err(|e| Failed::usage(e.to_string()))?;
     telemetry::start(&settings.log).map_err(Failed::usage)?;
     if !args.launches.is_empty() {
@@ -31,6 +31,12 @@ pub(super) async fn serve(args: Serve, terminal: &Terminal) -> Result<Exit, Fail
     Ok(Exit::Success)
 }
 
+/// The process's variables; those that are not UTF-8 are none of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// The flags as settings: they go the same way, and are judged by the same rules.
 fn flags(args: &Serve) -> Vec<(String, String)> {
     let mut flags = Vec::new();
@@ -38,7 +44,7 @@ fn flags(args: &Serve) -> Vec<(String, String)> {
         flags.push(("LAUNCHGATE__WEB__LISTEN".to_owned(), format!("\"{listen}\"")));
     }
     if let Some(store) = &args.store {
-        flags.push(("LAUNCHGATE__STORE__PATH".to_owned(), format!("\"{}\"", store.display())));
+        flags.push(("LAUNCHGATE__STORE__PATH".to_owned(), serde_json::json!(store).to_string()));
     }
     if args.dev {
         flags.push(("LAUNCHGATE__WEB__DEV".to_owned(), "true".to_owned()));

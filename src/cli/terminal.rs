@@ -28,6 +28,7 @@ impl Terminal {
     }
 
     /// Writes an answer. A reader that has gone away (`| head`) is no error.
+    #[expect(clippy::unused_self, reason = "whoever has the terminal may write to it")]
     pub(super) fn print(self, text: &str) {
         let mut stdout = std::io::stdout().lock();
         if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
@@ -36,6 +37,7 @@ impl Terminal {
     }
 
     /// Writes a problem or a remark for people.
+    #[expect(clippy::unused_self, reason = "whoever has the terminal may write to it")]
     pub(super) fn complain(self, text: &str) {
         let mut stderr = std::io::stderr().lock();
         if stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).is_err() {

@@ -117,12 +117,9 @@ impl<S: Fn(&str)> Teller<'_, S> {
     async fn reach(&self, stage: &str, seen: impl Fn(&Report) -> bool) -> Result<(), DemoError> {
         let mut reports = self.handle.reports();
         let found = tokio::time::timeout(PATIENCE, reports.wait_for(|report| seen(report))).await;
-        let report = match found {
-            Ok(Ok(report)) => Arc::clone(&report),
-            Ok(Err(_)) | Err(_) => {
-                let seen = sketch(&self.handle.report());
-                return Err(DemoError::Stage { stage: stage.to_owned(), seen });
-            }
+        let Ok(Ok(report)) = found.map(|r| r.map(|r| Arc::clone(&r))) else {
+            let seen = sketch(&self.handle.report());
+            return Err(DemoError::Stage { stage: stage.to_owned(), seen });
         };
         (self.say)(&format!(
             "[{:>4.1} s] {stage}\n{}",

@@ -54,10 +54,12 @@ fn steady(from: u64, to: u64, value: Option<f64>) -> Vec<(u64, Option<f64>)> {
     (from..=to).step_by(15).map(|s| (s, value)).collect()
 }
 
+/// A name, samples `(second, value)`, and the second at which the trigger fires.
+type Row = (&'static str, Vec<(u64, Option<f64>)>, Option<u64>);
+
 #[test]
 fn a_breach_fires_when_it_has_lasted_and_not_before() {
     let bad = Some(9.0);
-    type Row = (&'static str, Vec<(u64, Option<f64>)>, Option<u64>);
     let rows: [Row; 7] = [
         ("clean data: at `for` exactly", steady(0, 600, bad), Some(300)),
         (
