@@ -7,6 +7,7 @@ pub mod captured;
 pub mod command;
 pub mod dial;
 pub mod dns;
+pub mod exec;
 pub mod guard;
 pub mod metrics;
 pub mod probe;
@@ -23,6 +24,7 @@ pub use registry::{DynProbe, Registry};
 pub fn builtin() -> Registry {
     Registry::default()
         .with::<dns::Dns>()
+        .with::<exec::Exec>()
         .with::<metrics::Metrics>()
         .with::<prometheus::Prometheus>()
         .with::<tls::Tls>()
