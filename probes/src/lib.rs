@@ -3,6 +3,7 @@
 //! Floor 1: probes observe and report [readings](launchgate_core::reading); they never see a threshold and never
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
+pub mod backup;
 pub mod captured;
 pub mod command;
 pub mod dial;
@@ -23,6 +24,7 @@ pub use registry::{DynProbe, Registry};
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
     Registry::default()
+        .with::<backup::Backup>()
         .with::<dns::Dns>()
         .with::<exec::Exec>()
         .with::<metrics::Metrics>()
