@@ -4,10 +4,12 @@
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
 pub mod captured;
+pub mod client;
 pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod guard;
+pub mod hsts;
 pub mod metrics;
 pub mod probe;
 pub mod prometheus;
@@ -23,6 +25,7 @@ pub use registry::{DynProbe, Registry};
 pub fn builtin() -> Registry {
     Registry::default()
         .with::<dns::Dns>()
+        .with::<hsts::Hsts>()
         .with::<metrics::Metrics>()
         .with::<prometheus::Prometheus>()
         .with::<tls::Tls>()

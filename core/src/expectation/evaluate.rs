@@ -159,12 +159,10 @@ fn numbers(a: f64, op: Op, b: f64) -> bool {
 fn show_operand(operand: &Operand, readings: &Readings) -> String {
     match operand {
         Operand::Literal(value, unit) => value.show(*unit),
-        Operand::Reading(spec) => {
-            match readings.get(spec.name.as_str()) {
-                Some(value) => format!("{} {}", spec.name, value.show(spec.kind.unit())),
-                None => spec.name.to_string(),
-            }
-        }
+        Operand::Reading(spec) => match readings.get(spec.name.as_str()) {
+            Some(value) => format!("{} {}", spec.name, value.show(spec.kind.unit())),
+            None => spec.name.to_string(),
+        },
         Operand::Arithmetic(left, op, right, _) => {
             format!("{} {op} {}", show_operand(left, readings), show_operand(right, readings))
         }
