@@ -5,12 +5,15 @@
 
 pub mod backup;
 pub mod captured;
+pub mod client;
 pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod exec;
 pub mod guard;
+pub mod hsts;
 pub mod metrics;
+pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
 pub mod registry;
@@ -27,7 +30,9 @@ pub fn builtin() -> Registry {
         .with::<backup::Backup>()
         .with::<dns::Dns>()
         .with::<exec::Exec>()
+        .with::<hsts::Hsts>()
         .with::<metrics::Metrics>()
+        .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
         .with::<tls::Tls>()
 }

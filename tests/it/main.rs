@@ -4,7 +4,9 @@
 
 mod demo;
 mod launch_file;
+mod probe_backup;
 mod probe_metrics;
+mod probe_postgres;
 mod probe_prometheus;
 mod rig;
 mod rigs_smoke;
