@@ -10,6 +10,7 @@ pub mod dial;
 pub mod dns;
 pub mod guard;
 pub mod hsts;
+pub mod http;
 pub mod metrics;
 pub mod probe;
 pub mod prometheus;
@@ -26,6 +27,7 @@ pub fn builtin() -> Registry {
     Registry::default()
         .with::<dns::Dns>()
         .with::<hsts::Hsts>()
+        .with::<http::Http>()
         .with::<metrics::Metrics>()
         .with::<prometheus::Prometheus>()
         .with::<tls::Tls>()
