@@ -12,6 +12,7 @@ pub mod dns;
 pub mod exec;
 pub mod guard;
 pub mod hsts;
+pub mod http;
 pub mod metrics;
 pub mod postgres_replication;
 pub mod probe;
@@ -31,6 +32,7 @@ pub fn builtin() -> Registry {
         .with::<dns::Dns>()
         .with::<exec::Exec>()
         .with::<hsts::Hsts>()
+        .with::<http::Http>()
         .with::<metrics::Metrics>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
