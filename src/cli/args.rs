@@ -142,6 +142,33 @@ pub struct Check {
     /// Take the exit code from the checklists that are due by now alone.
     #[arg(long)]
     pub due: bool,
+    /// Take a signature as given, for this report alone: `people/terms=erin`, or `people/terms=erin,EVIDENCE`.
+    #[arg(long = "sign", value_name = "CHECK=PERSON", value_parser = parse_signature)]
+    pub signatures: Vec<Signature>,
+}
+
+/// A signature that is given with the command.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    /// The check.
+    pub check: CheckPath,
+    /// Who signed.
+    pub person: Name,
+    /// What backs it.
+    pub evidence: Option<String>,
+}
+
+fn parse_signature(text: &str) -> Result<Signature, String> {
+    let (check, rest) = text.split_once('=').ok_or("write it like `people/terms=erin`")?;
+    let (person, evidence) = match rest.split_once(',') {
+        Some((person, evidence)) => (person, Some(evidence.to_owned())),
+        None => (rest, None),
+    };
+    Ok(Signature {
+        check: check.parse().map_err(|_| format!("`{check}` is no check"))?,
+        person: Name::try_new(person).map_err(|e| e.to_string())?,
+        evidence,
+    })
 }
 
 /// `probe`.

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use launchgate_core::attestation::Decision;
 use launchgate_core::observation::Observation;
 use launchgate_core::state::{Event, State};
 use launchgate_core::time::format_duration;
 use launchgate_probes::builtin;
 use serde_json::Value;
 
-use super::args::{Check, Probe};
+use super::args::{Check, Probe, Signature};
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
 use crate::clock::{Clock, SystemClock};
@@ -46,6 +47,11 @@ pub(super) async fn check(args: Check, terminal: Terminal) -> Result<Exit, Faile
         state
             .apply(Event::Observed { check, observation }, clock.now())
             .map_err(|rejected| Failed::internal(rejected.to_string()))?;
+    }
+    for Signature { check, person, evidence } in args.signatures {
+        let decision = Decision::Approved;
+        let signed = Event::SignedOff { check, person, decision, evidence, note: None };
+        state.apply(signed, clock.now()).map_err(|e| Failed::usage(e.to_string()))?;
     }
     let report = state.report(clock.now());
     terminal.print(&render(&report, args.format, Options { colour: terminal.colour }));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod demo;
+mod gate;
 mod launch_file;
 mod probe_backup;
 mod probe_metrics;
