@@ -5,6 +5,8 @@
 mod demo;
 mod launch_file;
 mod probe_backup;
+mod probe_hsts;
+mod probe_http;
 mod probe_metrics;
 mod probe_postgres;
 mod probe_prometheus;
