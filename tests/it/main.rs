@@ -6,6 +6,8 @@ mod demo;
 mod gate;
 mod launch_file;
 mod probe_backup;
+mod probe_hsts;
+mod probe_http;
 mod probe_metrics;
 mod probe_postgres;
 mod probe_prometheus;

@@ -240,25 +240,19 @@ impl Settings {
         }
         for (text, pattern) in &self.matches {
             let path = KeyPath::root().entry("matches").entry(text);
-            match Regex::new(pattern) {
-                Ok(regex) => {
-                    facts.matches.extend(name(text, path, problems).map(|name| (name, regex)));
-                }
-                Err(_) => {
-                    let message = format!("`{pattern}` is no regular expression");
-                    problems.push(Problem::new(path, message));
-                }
+            if let Ok(regex) = Regex::new(pattern) {
+                facts.matches.extend(name(text, path, problems).map(|name| (name, regex)));
+            } else {
+                let message = format!("`{pattern}` is no regular expression");
+                problems.push(Problem::new(path, message));
             }
         }
         for (text, header) in &self.header_readings {
             let path = KeyPath::root().entry("header_readings").entry(text);
-            match HeaderName::try_from(header.as_str()) {
-                Ok(header) => {
-                    facts.headers.extend(name(text, path, problems).map(|name| (name, header)));
-                }
-                Err(_) => {
-                    problems.push(Problem::new(path, format!("`{header}` is no header's name")))
-                }
+            if let Ok(header) = HeaderName::try_from(header.as_str()) {
+                facts.headers.extend(name(text, path, problems).map(|name| (name, header)));
+            } else {
+                problems.push(Problem::new(path, format!("`{header}` is no header's name")));
             }
         }
         facts
@@ -332,16 +326,27 @@ mod tests {
 
     use super::*;
 
+    const URL: &str = "http://x.example/";
+
+    fn refused(rows: &[(&str, serde_json::Value, &str)]) {
+        for (row, settings, said) in rows {
+            let settings: Settings =
+                crate::strict::read(settings.clone()).expect("it has the right shape");
+            let problems = settings.check().expect_err(row);
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(problems, [*said], "{row}");
+        }
+    }
+
     #[test]
-    fn settings_that_cannot_work_are_refused_with_their_place() {
+    fn requests_that_cannot_be_made_are_refused_with_their_place() {
         let many: Vec<String> = (0..65).map(|i| format!("http://h{i}.example/")).collect();
-        let url = "http://x.example/";
         let rows = [
             ("no target", json!({}), "url: give one of `url` and `urls`"),
-            ("both", json!({"url": url, "urls": [url]}), "url: give one of `url` and `urls`"),
+            ("both", json!({"url": URL, "urls": [URL]}), "url: give one of `url` and `urls`"),
             (
                 "no URL",
-                json!({"urls": [url, "x"]}),
+                json!({"urls": [URL, "x"]}),
                 "urls[1]: it is no URL: relative URL without a base",
             ),
             ("no HTTP", json!({"url": "ftp://x.example"}), "url: `ftp` is not `http` or `https`"),
@@ -358,77 +363,79 @@ mod tests {
             ),
             (
                 "large bodies",
-                json!({"urls": [url, "http://y.example/"], "max_body": 33_554_433}),
+                json!({"urls": [URL, "http://y.example/"], "max_body": 33_554_433}),
                 "max_body: with so many targets a body can have 33554432 bytes at most",
             ),
             (
                 "a body",
-                json!({"url": url, "body": "x"}),
+                json!({"url": URL, "body": "x"}),
                 "body: a body is sent with `method: post` only",
             ),
             (
                 "redirects",
-                json!({"url": url, "redirects": 11}),
+                json!({"url": URL, "redirects": 11}),
                 "redirects: 11 redirects are more than 10",
             ),
             (
                 "a status",
-                json!({"url": url, "ok": [200, 20]}),
+                json!({"url": URL, "ok": [200, 20]}),
                 "ok[1]: `20` is no status of an answer",
             ),
             (
                 "a header",
-                json!({"url": url, "headers": {"a b": "x"}}),
+                json!({"url": URL, "headers": {"a b": "x"}}),
                 "headers.a b: `a b` is no header's name",
             ),
             (
                 "the host",
-                json!({"url": url, "headers": {"Host": "x"}}),
+                json!({"url": URL, "headers": {"Host": "x"}}),
                 "headers.Host: `Host` follows from the request and cannot be given",
             ),
             (
                 "a header's value",
-                json!({"url": url, "headers": {"x-a": "a\r\nb: c"}}),
+                json!({"url": URL, "headers": {"x-a": "a\r\nb: c"}}),
                 "headers.x-a: a header's value has no control characters",
             ),
+        ];
+        refused(&rows);
+    }
+
+    #[test]
+    fn readings_that_cannot_be_had_are_refused_with_their_place() {
+        let rows = [
             (
                 "a pointer",
-                json!({"url": url, "json": {"v": {"pointer": "version", "as": "text"}}}),
+                json!({"url": URL, "json": {"v": {"pointer": "version", "as": "text"}}}),
                 "json.v.pointer: `version` is no JSON pointer: write it like `/a/0/b`",
             ),
             (
                 "a unit of a text",
-                json!({"url": url, "json": {"v": {"pointer": "/v", "as": "text", "unit": "bytes"}}}),
+                json!({"url": URL, "json": {"v": {"pointer": "/v", "as": "text", "unit": "bytes"}}}),
                 "json.v.unit: it belongs to `as: number`",
             ),
             (
                 "a pattern",
-                json!({"url": url, "matches": {"m": "("}}),
+                json!({"url": URL, "matches": {"m": "("}}),
                 "matches.m: `(` is no regular expression",
             ),
             (
                 "a reading's header",
-                json!({"url": url, "header_readings": {"m": "a b"}}),
+                json!({"url": URL, "header_readings": {"m": "a b"}}),
                 "header_readings.m: `a b` is no header's name",
             ),
             (
                 "a taken name",
-                json!({"url": url, "matches": {"status": "x"}}),
+                json!({"url": URL, "matches": {"status": "x"}}),
                 "matches: two readings would be called `status`",
             ),
             (
                 "a taken name of several",
-                json!({"urls": [url], "json": {
+                json!({"urls": [URL], "json": {
                     "n": {"pointer": "/n", "as": "number"}, "n_lowest": {"pointer": "/n", "as": "text"},
                 }}),
                 "json: two readings would be called `n_lowest`",
             ),
         ];
-        for (row, settings, said) in rows {
-            let settings: Settings = crate::strict::read(settings).expect("it has the right shape");
-            let problems = settings.check().expect_err(row);
-            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            assert_eq!(problems, [said], "{row}");
-        }
+        refused(&rows);
     }
 }

@@ -152,7 +152,7 @@ fn merge(fact: &Fact, found: &[&Found], several: bool, readings: &mut Readings) 
     match merged {
         Some(value) => readings.set(name.clone(), value),
         None => {
-            *readings = std::mem::take(readings).note(format!("the targets differ in `{name}`"))
+            *readings = std::mem::take(readings).note(format!("the targets differ in `{name}`"));
         }
     }
 }
@@ -194,8 +194,9 @@ fn says(found: &Found) -> String {
         Some(Value::Text(to)) if !to.is_empty() => format!(", to {to}"),
         _ => String::new(),
     };
-    let remarks: String = found.remarks.iter().map(|r| format!("; {r}")).collect();
-    format!("{status}{latency}{location}{remarks}")
+    let mut says = vec![format!("{status}{latency}{location}")];
+    says.extend(found.remarks.iter().cloned());
+    says.join("; ")
 }
 
 /// A status with its usual words.
