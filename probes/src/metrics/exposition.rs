@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use launchgate_core::observation::{Cause, Failure};
 
+use prometheus_parse::LineInfo;
+
 use super::lexer::{LexError, Lexer};
 use super::selector::Labels;
 
@@ -109,6 +111,9 @@ fn sample(
         if !wanted(&name) {
             return Ok(None);
         }
+        if let Some(found) = plain(line, format) {
+            return Ok(Some(found));
+        }
     }
     lexer.blanks();
     let labels = if lexer.eat("{") { labels(&mut lexer, &mut name)? } else { Labels::new() };
@@ -132,6 +137,45 @@ fn sample(
         return Err(lexer.error("the line goes on after the value"));
     }
     Ok(wanted(&name).then_some(((name, labels), Point { value, at })))
+}
+
+/// Reads a line that `prometheus-parse` takes apart faithfully. It loses names with `:`, label values with `}`, `,` or an
+/// escape, and whatever follows a time: such lines are left to the lexer, which also says what is wrong with a line.
+fn plain(line: &str, format: Format) -> Option<(Series, Point)> {
+    let LineInfo::Sample { metric_name, labels, value, timestamp } = LineInfo::parse(line) else {
+        return None;
+    };
+    let mut read = Labels::new();
+    for pair in labels.into_iter().flat_map(|labels| labels.split(',')) {
+        let (label, quoted) = pair.split_once('=')?;
+        let text = quoted.strip_prefix('"')?.strip_suffix('"')?;
+        let odd = text.contains(['"', '\\', '{', '=']) || label.trim() != label || label.is_empty();
+        if odd || read.insert(label.to_owned(), text.to_owned()).is_some() {
+            return None;
+        }
+    }
+    // Nothing of the line may be left over: the crate passes over what it does not know.
+    let taken = metric_name.len()
+        + labels.map_or(0, |l| l.len() + 2)
+        + value.len()
+        + timestamp.map_or(0, str::len);
+    if line.chars().filter(|c| !c.is_whitespace()).map(char::len_utf8).sum::<usize>()
+        != taken
+            - labels
+                .map_or(0, |l| l.chars().filter(|c| c.is_whitespace()).map(char::len_utf8).sum())
+    {
+        return None;
+    }
+    let value = number(value)?;
+    let at = match timestamp {
+        Some(text) => Some(number(text).filter(|t| t.is_finite())?),
+        None => None,
+    };
+    let at = at.map(|at| if format == Format::Text { at / 1000.0 } else { at });
+    if read.len() > MAX_LABELS {
+        return None;
+    }
+    Some(((metric_name.to_owned(), read), Point { value, at }))
 }
 
 fn labels(lexer: &mut Lexer<'_>, name: &mut String) -> Result<Labels, LexError> {
@@ -256,6 +300,33 @@ mod tests {
         assert!(cut.starts_with("partial"), "{cut}");
         let failure = read(b"x{a=\"\xff\"} 1", Format::Text, |_| true).expect_err("no UTF-8");
         assert_eq!(failure.cause, Cause::BadResponse);
+    }
+
+    #[test]
+    fn both_ways_of_reading_a_line_agree() {
+        let rows = [
+            ("x 1", true),
+            ("x{a=\"b\",c=\"d e\"} 2.5 1700000000500", true),
+            ("x{le=\"+Inf\"} 7", true),
+            ("x{a=\"b,c\"} 2", false),
+            ("x{a=\"}\"} 2", false),
+            ("x{a=\"b\\n\"} 2", false),
+            ("a:b 2", false),
+            ("x 1 2 3", false),
+            ("x 1 # {t=\"a\"} 0.5", false),
+        ];
+        for (line, takes) in rows {
+            let plain = plain(line, Format::Text);
+            assert_eq!(plain.is_some(), takes, "{line}");
+            // A brace first makes the lexer read it.
+            if let Some((series, point)) = plain {
+                let by_lexer = line.replacen('x', "{\"x\",", 1).replacen(",{", ",", 1);
+                let by_lexer =
+                    if line.contains('{') { by_lexer } else { by_lexer.replacen(", ", "} ", 1) };
+                let read = read(by_lexer.as_bytes(), Format::Text, |_| true).expect("a sample");
+                assert_eq!(read.into_iter().next(), Some((series, point)), "{line}");
+            }
+        }
     }
 
     #[test]
