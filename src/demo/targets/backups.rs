@@ -19,3 +19,30 @@ pub fn write(folder: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backups_are_one_a_day_and_of_their_size() {
+        let name = format!("launchgate-backups-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        write(&folder).expect("a folder");
+        let now = SystemTime::now();
+        for (name, hours, size) in [
+            ("shop-0.dump", 2, 1_000_000),
+            ("shop-1.dump", 26, 999_000),
+            ("shop-2.dump", 50, 998_000),
+            ("shop-3.dump", 74, 997_000),
+        ] {
+            let file = std::fs::metadata(folder.join(name)).expect(name);
+            assert_eq!(file.len(), size, "{name}");
+            let age = now.duration_since(file.modified().expect("a time")).expect("an age");
+            let expected = Duration::from_secs(3_600) * hours;
+            assert!(age.abs_diff(expected) < Duration::from_secs(60), "{name}: {age:?}");
+        }
+        assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 4);
+        std::fs::remove_dir_all(&folder).expect("the folder is ours");
+    }
+}
