@@ -14,3 +14,4 @@ mod probe_prometheus;
 mod rig;
 mod rigs_smoke;
 mod rollback;
+mod tidy;
