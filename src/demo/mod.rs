@@ -112,6 +112,7 @@ async fn set(listen: SocketAddr, pace: Pace) -> Result<Stage, String> {
     let dns = DnsTarget::start(DOMAIN).await.map_err(told)?;
     dns.set(DOMAIN, "203.0.113.10".parse().expect("an address"), 60);
     let site = SiteTarget::start(DOMAIN, 365, &folder.0).await.map_err(told)?;
+    targets::backups::write(&folder.0.join("backups")).map_err(told)?;
     write(&folder.0, "version", OLD)?;
     write(&folder.0, "rollback.sh", ROLLBACK)?;
     let service = ServiceTarget::start(folder.0.join("version")).await.map_err(told)?;
@@ -119,6 +120,8 @@ async fn set(listen: SocketAddr, pace: Pace) -> Result<Stage, String> {
         .replace("@go_live@", &go_live())
         .replace("@dns@", &dns.address().to_string())
         .replace("@site@", &site.https().to_string())
+        .replace("@https_port@", &site.https().port().to_string())
+        .replace("@http_port@", &site.http().port().to_string())
         .replace("@service@", &service.address().to_string())
         .replace("@for@", &format!("{}s", pace.lasts.as_secs()));
     let file = write(&folder.0, "launch.yaml", &launch)?;

@@ -253,13 +253,14 @@ async fn look_until(
     wanted: impl Fn(&Result<Readings, Failure>) -> bool,
 ) -> Result<Readings, Failure> {
     let start = tokio::time::Instant::now();
+    let mut beat = tokio::time::interval(Duration::from_millis(50));
     loop {
+        beat.tick().await;
         let looked = look(url, settings.clone()).await;
         if wanted(&looked) {
             return looked;
         }
         assert!(start.elapsed() < PATIENCE, "still {looked:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
