@@ -1,0 +1,124 @@
+//! The board: the answer, then what blocks it and who must act, then everything else.
+
+use launchgate_core::gate::Blocker;
+use launchgate_core::report::{Report, TriggerReport};
+use maud::{Markup, html};
+
+use super::super::words::{self, ago, countdown, tame};
+use super::checklist::checklist;
+use super::run::run;
+use super::{badge, link};
+
+/// What changes with every report. Its parts are always there, so that a live page can compare them one by one.
+pub fn board(report: &Report) -> Markup {
+    html! {
+        (headline(report))
+        div #alarms role="alert" {
+            @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (tame(alarm)) } }
+        }
+        (blockers(report))
+        div #runs { @for each in &report.runs { (run(each, report)) } }
+        (triggers(report))
+        section #checklists aria-labelledby="checklists-title" {
+            h2 #checklists-title { "Checklists" }
+            @for list in &report.checklists { (checklist(list, report)) }
+        }
+        (milestones(report))
+        (links(report))
+    }
+}
+
+fn headline(report: &Report) -> Markup {
+    let tone = words::verdict(report.verdict);
+    html! {
+        header #headline.headline.(tone.class()) data-verdict=(report.verdict.name()) {
+            div aria-live="polite" aria-atomic="true" {
+                p.question { (tame(&report.question)) }
+                h1 { span aria-hidden="true" { (tone.mark()) " " } (report.verdict.name()) }
+            }
+            p.countdown role="timer" {
+                span #countdown data-seconds=(report.seconds_to_go_live) { (countdown(report.seconds_to_go_live)) }
+            }
+            p { strong { (tame(&report.title)) } " · version " (tame(&report.version)) " · " (report.phase.name()) }
+            p.fine {
+                "Go-live " (report.go_live) " · as of "
+                time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
+            }
+            p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
+        }
+    }
+}
+
+fn blockers(report: &Report) -> Markup {
+    html! {
+        section #blockers aria-labelledby="blockers-title" hidden[report.blockers.is_empty()] {
+            h2 #blockers-title { "Blockers" }
+            ul.cards { @for each in &report.blockers { (blocker(each, report)) } }
+        }
+    }
+}
+
+fn blocker(blocker: &Blocker, report: &Report) -> Markup {
+    html! {
+        li {
+            (badge(blocker.why.name(), words::why(blocker.why))) " "
+            strong { (tame(&blocker.title)) } " "
+            @if let Some(check) = &blocker.check { code { (check) } }
+            p { (tame(&blocker.because)) }
+            @if let Some(who) = words::who(blocker, report) { p.fine { "Who must act: " strong { (who) } } }
+        }
+    }
+}
+
+fn triggers(report: &Report) -> Markup {
+    html! {
+        section #triggers aria-labelledby="triggers-title" hidden[report.triggers.is_empty()] {
+            h2 #triggers-title { "Rollback triggers" }
+            ul.cards { @for each in &report.triggers { (trigger(each, report)) } }
+        }
+    }
+}
+
+fn trigger(trigger: &TriggerReport, report: &Report) -> Markup {
+    let credit = words::credit(trigger);
+    html! {
+        li {
+            (badge(trigger.state.name(), words::trigger(trigger.state))) " "
+            strong { (trigger.id) } " "
+            span.fine {
+                (words::mode(trigger.mode)) " " code { (trigger.procedure) } ", watches " code { (trigger.check) }
+                @if let Some(since) = trigger.since { ", since " (ago(since, report.as_of)) }
+            }
+            p { (tame(&trigger.because)) }
+            div.credit {
+                progress max=(trigger.lasts) value=(trigger.credit.min(trigger.lasts))
+                    aria-label={ "Breach credited to " (trigger.id) } { (credit) }
+                span.fine { (credit) " of breach" }
+            }
+        }
+    }
+}
+
+fn milestones(report: &Report) -> Markup {
+    html! {
+        section #milestones aria-labelledby="milestones-title" hidden[report.milestones.is_empty()] {
+            h2 #milestones-title { "Milestones" }
+            ol {
+                @for reached in &report.milestones {
+                    li {
+                        time datetime=(reached.at) { (format!("{:.0}", reached.at)) } " "
+                        strong { (reached.milestone) } " by " (tame(&reached.by))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn links(report: &Report) -> Markup {
+    html! {
+        nav #links aria-label="Links" hidden[report.links.is_empty()] {
+            ul { @for (name, url) in &report.links { li { (link(name, url)) } } }
+        }
+    }
+}
