@@ -9,7 +9,7 @@ use launchgate_core::observation::{Cause, Failure, Observation};
 use launchgate_core::reading::Readings;
 use launchgate_core::report::Report;
 use launchgate_core::run::Ended;
-use launchgate_core::state::{Effect, Event, Perform, State};
+use launchgate_core::state::{Effect, Event, Perform, Rejected, State};
 use launchgate_core::time::Moment;
 use launchgate_probes::builtin;
 
@@ -125,15 +125,21 @@ impl Sample {
     }
 
     fn apply(&mut self, event: Event) {
-        let effects = self.state.apply(event, self.now).expect("the launch takes it");
+        self.order(event).expect("the launch takes it");
+    }
+
+    /// Something that the launch may refuse.
+    pub(crate) fn order(&mut self, event: Event) -> Result<(), Rejected> {
+        let effects = self.state.apply(event, self.now)?;
         self.performs.extend(effects.into_iter().filter_map(|effect| match effect {
             Effect::Perform(perform) => Some(*perform),
             Effect::Persist(_) => None,
         }));
+        Ok(())
     }
 
     /// The report of the moment.
-    pub(crate) fn report(mut self) -> Report {
+    pub(crate) fn report(&mut self) -> Report {
         self.state.report(self.now)
     }
 }

@@ -17,7 +17,7 @@ fn scenes() -> [(&'static str, Sample); 4] {
 
 /// Every scene, with hostile texts where people and files write freely.
 fn hostile() -> impl Iterator<Item = launchgate_core::report::Report> {
-    scenes().into_iter().map(|(_, sample)| {
+    scenes().into_iter().map(|(_, mut sample)| {
         let mut report = sample.report();
         HOSTILE.clone_into(&mut report.title);
         HOSTILE.clone_into(&mut report.version);
@@ -33,7 +33,7 @@ fn hostile() -> impl Iterator<Item = launchgate_core::report::Report> {
 
 #[test]
 fn forms_are_pinned() {
-    for (scene, sample) in scenes() {
+    for (scene, mut sample) in scenes() {
         let report = sample.report();
         for format in [Format::Text, Format::Markdown, Format::Junit, Format::Html] {
             let name = format!("{scene}_{}", format.name());
@@ -74,7 +74,7 @@ fn strip_colours(text: &str) -> String {
 
 #[test]
 fn colour_changes_nothing_but_colour() {
-    for (scene, sample) in scenes() {
+    for (scene, mut sample) in scenes() {
         let report = sample.report();
         let [plain, coloured] =
             [false, true].map(|colour| render(&report, Format::Text, Options { colour }));
@@ -112,7 +112,7 @@ fn json_says_what_the_report_says() {
 
 #[test]
 fn lines_fit_a_split_window() {
-    for (scene, sample) in scenes() {
+    for (scene, mut sample) in scenes() {
         let drawn = render(&sample.report(), Format::Text, Options::default());
         for line in drawn.lines() {
             // A command is for copying and stays in one piece.
