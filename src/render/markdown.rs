@@ -60,7 +60,7 @@ fn blockers(out: &mut String, report: &Report) -> Result {
     if report.blockers.is_empty() {
         return Ok(());
     }
-    writeln!(out, "## Blockers\n\n| why | what | because | who |\n|---|---|---|---|")?;
+    writeln!(out, "## Blockers\n\n| why | what | because | owner |\n|---|---|---|---|")?;
     for blocker in &report.blockers {
         let check = blocker.check.as_ref().map(|check| format!("`{check}` "));
         writeln!(

@@ -116,7 +116,7 @@ impl Page {
             self.wrapped(&format!("  {why} "), 17, &format!("{what}{}", tame(&blocker.title)));
             self.wrapped(&" ".repeat(17), 17, &tame(&blocker.because));
             if let Some(who) = words::who(blocker, report) {
-                self.wrapped(&" ".repeat(17), 17, &format!("who: {who}"));
+                self.wrapped(&" ".repeat(17), 17, &format!("owner: {who}"));
             }
         }
     }

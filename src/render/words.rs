@@ -178,7 +178,7 @@ pub fn names(names: &[Name]) -> String {
     names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Who must act: the role, and the people that hold it where the report knows them.
+/// Who answers for a blocker: the role, and the people that hold it where the report knows them.
 pub fn who(blocker: &Blocker, report: &Report) -> Option<String> {
     let role = blocker.owner.as_ref()?;
     let list = report.checklists.iter().find(|list| Some(&list.id) == blocker.checklist.as_ref());

@@ -10,13 +10,26 @@
 
   function alive() {
     seen = Date.now();
-    if (!lost.hidden) { lost.hidden = true; lost.textContent = ""; }
+    if (lost.hidden) return;
+    lost.hidden = true;
+    lost.textContent = "";
+    document.body.classList.remove("stale");
+    call();
+  }
+
+  // The window is called by the answer, and a lost answer by a question mark.
+  function call() {
+    const answer = `${lost.hidden ? "" : "?"}${document.getElementById("headline").dataset.verdict}`;
+    document.title = document.title.replace(/^\S+/, answer);
   }
 
   function dead() {
     if (!lost.hidden) return;
     lost.textContent = `✗ Connection lost since ${new Date(seen).toLocaleTimeString()}: this is what was known then.`;
     lost.hidden = false;
+    // What is not known any more is not shown in green.
+    document.body.classList.add("stale");
+    call();
   }
 
   // Makes one node like another.
@@ -51,12 +64,11 @@
       fresh.innerHTML = await answer.text();
       morph(board, fresh);
       counted = Date.now();
-      const verdict = document.getElementById("headline").dataset.verdict;
-      document.title = document.title.replace(/^\S+/, verdict);
+      call();
       tick();
       alive();
     } catch { again = true; dead(); }
-    setTimeout(() => { asking = false; if (again) refresh(); }, CALM_MS);
+    setTimeout(() => { asking = false; if (again) refresh(); }, lost.hidden ? CALM_MS : RETRY_MS);
   }
 
   function listen() {

@@ -24,7 +24,6 @@ pub fn board(report: &Report) -> Markup {
             @for list in &report.checklists { (checklist(list, report)) }
         }
         (milestones(report))
-        (links(report))
     }
 }
 
@@ -32,19 +31,22 @@ fn headline(report: &Report) -> Markup {
     let tone = words::verdict(report.verdict);
     html! {
         header #headline.headline.(tone.class()) data-verdict=(report.verdict.name()) {
-            div aria-live="polite" aria-atomic="true" {
+            div.answer aria-live="polite" aria-atomic="true" {
                 p.question { (tame(&report.question)) }
                 h1 { span aria-hidden="true" { (tone.mark()) " " } (report.verdict.name()) }
             }
             p.countdown role="timer" {
                 span #countdown data-seconds=(report.seconds_to_go_live) { (countdown(report.seconds_to_go_live)) }
+                small { "Go-live " (report.go_live) }
             }
-            p { strong { (tame(&report.title)) } " · version " (tame(&report.version)) " · " (report.phase.name()) }
-            p.fine {
-                "Go-live " (report.go_live) " · as of "
-                time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
+            div.what {
+                p { strong { (tame(&report.title)) } " · version " (tame(&report.version)) " · " (report.phase.name()) }
+                p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
+                p.fine {
+                    "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
+                    @for (name, url) in &report.links { " · " (link(name, url)) }
+                }
             }
-            p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
         }
     }
 }
@@ -65,7 +67,7 @@ fn blocker(blocker: &Blocker, report: &Report) -> Markup {
             strong { (tame(&blocker.title)) } " "
             @if let Some(check) = &blocker.check { code { (check) } }
             p { (tame(&blocker.because)) }
-            @if let Some(who) = words::who(blocker, report) { p.fine { "Who must act: " strong { (who) } } }
+            @if let Some(who) = words::who(blocker, report) { p.fine { "Owner: " strong { (who) } } }
         }
     }
 }
@@ -89,12 +91,12 @@ fn trigger(trigger: &TriggerReport, report: &Report) -> Markup {
                 (words::mode(trigger.mode)) " " code { (trigger.procedure) } ", watches " code { (trigger.check) }
                 @if let Some(since) = trigger.since { ", since " (ago(since, report.as_of)) }
             }
-            p { (tame(&trigger.because)) }
             div.credit {
                 progress max=(trigger.lasts) value=(trigger.credit.min(trigger.lasts))
                     aria-label={ "Breach credited to " (trigger.id) } { (credit) }
-                span.fine { (credit) " of breach" }
+                span { (credit) " of breach" }
             }
+            p { (tame(&trigger.because)) }
         }
     }
 }
@@ -111,14 +113,6 @@ fn milestones(report: &Report) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-fn links(report: &Report) -> Markup {
-    html! {
-        nav #links aria-label="Links" hidden[report.links.is_empty()] {
-            ul { @for (name, url) in &report.links { li { (link(name, url)) } } }
         }
     }
 }

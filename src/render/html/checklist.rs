@@ -52,9 +52,9 @@ fn check(check: &CheckReport, report: &Report) -> Markup {
 
 fn age(check: &CheckReport, report: &Report) -> Markup {
     html! {
-        @if let Some(at) = check.observed_at {
+        @if let (Some(at), Some(age)) = (check.observed_at, words::age(check, report)) {
             span.fine {
-                " · seen " time datetime=(at) { (ago(at, report.as_of)) }
+                " · seen " time datetime=(at) { (age) }
                 @if let Some(fresh_for) = check.fresh_for { ", counts for " (words::seconds(fresh_for)) }
             }
         }

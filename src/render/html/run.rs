@@ -38,7 +38,7 @@ fn asks(run: &Run) -> Markup {
     html! {
         @if let Some(step) = run.asking() {
             @let (task, command) = words::ask(run, step);
-            p.alarm role="alert" { strong { "! A person must act: " } (task) " " code { (command) } }
+            p.alarm role="alert" { strong { "! A person must act: " } (task) code.command { (command) } }
         }
     }
 }
