@@ -1,10 +1,11 @@
-//! The report for chats and tickets.
+//! The report for chats and tickets. Texts from outside make no link, no picture, no markup and call nobody.
 
-use std::fmt::Write as _;
+use std::fmt::{Result, Write as _};
 
-use launchgate_core::report::Report;
+use launchgate_core::report::{ChecklistReport, Report};
+use launchgate_core::run::Run;
 
-use super::words::{self, countdown, tame};
+use super::words::{self, Tone, countdown, tame};
 
 pub(super) fn render(report: &Report) -> String {
     let mut out = String::new();
@@ -12,8 +13,9 @@ pub(super) fn render(report: &Report) -> String {
     out
 }
 
-fn write(out: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(out, "# {}: {}\n", report.verdict.name(), escape(&report.question))?;
+fn write(out: &mut String, report: &Report) -> Result {
+    let verdict = badge(report.verdict.name(), words::verdict(report.verdict));
+    writeln!(out, "# {verdict} – {}\n", escape(&report.question))?;
     writeln!(
         out,
         "**{}** · {} · version {} · {} · as of {:.0}\n",
@@ -23,68 +25,132 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
         report.phase.name(),
         report.as_of
     )?;
+    if !report.on_schedule {
+        writeln!(out, "**Overdue:** {}\n", escape(&words::names(&report.overdue)))?;
+    }
     for alarm in &report.alarms {
         writeln!(out, "> **Alarm:** {}\n", escape(alarm))?;
     }
-    if !report.blockers.is_empty() {
-        writeln!(out, "## Blockers\n\n| why | what | because | who |\n|---|---|---|---|")?;
-        for blocker in &report.blockers {
-            let what = blocker.check.as_ref().map(ToString::to_string).unwrap_or_default();
-            let who = blocker.owner.as_ref().map(ToString::to_string).unwrap_or_default();
-            let because = escape(&blocker.because);
-            writeln!(
-                out,
-                "| {} | {} | {because} | {} |",
-                blocker.why.name(),
-                escape(&what),
-                escape(&who)
-            )?;
-        }
-        writeln!(out)?;
-    }
-    writeln!(out, "## Checklists\n\n| verdict | checklist | due | state |\n|---|---|---|---|")?;
-    for list in &report.checklists {
-        let (state, _) = words::due(list.state);
-        writeln!(
-            out,
-            "| {} | {} | {} | {state} |",
-            list.verdict.name(),
-            escape(&list.title),
-            list.due
-        )?;
-    }
-    if !report.triggers.is_empty() {
-        writeln!(out, "\n## Triggers\n\n| state | trigger | because |\n|---|---|---|")?;
-        for trigger in &report.triggers {
-            let because = escape(&trigger.because);
-            writeln!(out, "| {} | {} | {because} |", trigger.state.name(), trigger.id)?;
-        }
-    }
+    blockers(out, report)?;
     for run in &report.runs {
-        writeln!(
-            out,
-            "\n## Run {}: {}\n\n{}\n",
-            escape(&run.id.0),
-            run.status.name(),
-            escape(&run.cause)
-        )?;
-        for (step, state) in run.procedure.steps.iter().zip(&run.steps) {
-            let (word, _, evidence) = words::step(state);
-            let said = escape(evidence.lines().next().unwrap_or_default());
-            writeln!(out, "1. {}: {word} {said}", step.id)?;
+        self::run(out, run)?;
+    }
+    triggers(out, report)?;
+    if !report.checklists.is_empty() {
+        writeln!(out, "## Checklists\n")?;
+    }
+    for list in &report.checklists {
+        checklist(out, list, report)?;
+    }
+    if !report.milestones.is_empty() {
+        writeln!(out, "## Milestones\n")?;
+        for reached in &report.milestones {
+            let by = escape(&reached.by);
+            writeln!(out, "- {:.0} `{}`, by {by}", reached.at, reached.milestone)?;
         }
     }
     Ok(())
 }
 
-/// A text that Markdown takes as text.
+fn badge(word: &str, tone: Tone) -> String {
+    format!("{} {word}", tone.mark())
+}
+
+fn blockers(out: &mut String, report: &Report) -> Result {
+    if report.blockers.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Blockers\n\n| why | what | because | owner |\n|---|---|---|---|")?;
+    for blocker in &report.blockers {
+        let check = blocker.check.as_ref().map(|check| format!("`{check}` "));
+        writeln!(
+            out,
+            "| {} | {}{} | {} | {} |",
+            badge(blocker.why.name(), words::why(blocker.why)),
+            check.unwrap_or_default(),
+            escape(&blocker.title),
+            escape(&blocker.because),
+            escape(&words::who(blocker, report).unwrap_or_default())
+        )?;
+    }
+    writeln!(out)
+}
+
+fn run(out: &mut String, run: &Run) -> Result {
+    let status = badge(run.status.name(), words::run(run.status));
+    writeln!(out, "## Run `{}` – {status}\n\nBecause {}\n", run.id, escape(&run.cause))?;
+    for (index, (step, state)) in run.procedure.steps.iter().zip(&run.steps).enumerate() {
+        let (word, tone, evidence) = words::step(state);
+        let (word, said) = (badge(word, tone), escape(evidence));
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        writeln!(out, "{}. `{}` {word}{said}", index + 1, step.id)?;
+    }
+    if let Some(step) = run.asking() {
+        let (task, command) = words::ask(run, step);
+        writeln!(out, "\n**A person must act:** {}; `{command}`", escape(&task))?;
+    }
+    writeln!(out)
+}
+
+fn triggers(out: &mut String, report: &Report) -> Result {
+    if report.triggers.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Triggers\n\n| state | trigger | credit | because |\n|---|---|---|---|")?;
+    for trigger in &report.triggers {
+        writeln!(
+            out,
+            "| {} | `{}` {} `{}` | {} | {} |",
+            badge(trigger.state.name(), words::trigger(trigger.state)),
+            trigger.id,
+            words::mode(trigger.mode),
+            trigger.procedure,
+            words::credit(trigger),
+            escape(&trigger.because)
+        )?;
+    }
+    writeln!(out)
+}
+
+fn checklist(out: &mut String, list: &ChecklistReport, report: &Report) -> Result {
+    let verdict = badge(list.verdict.name(), words::verdict(list.verdict));
+    let (state, _) = words::due(list.state);
+    let owner = list.owner.as_ref().map(|role| words::holders(role, &list.people));
+    let owner = owner.map_or_else(String::new, |who| format!(" · {}", escape(&who)));
+    let title = escape(&list.title);
+    writeln!(out, "**{verdict} – {title}** · due {}, {state}{owner}\n", list.due)?;
+    for check in &list.checks {
+        let (mark, _) = words::outcome(check.outcome);
+        let age = words::age(check, report).map(|age| format!(" · {age}"));
+        writeln!(
+            out,
+            "- {mark} {} `{}`: {}{}",
+            check.outcome.name(),
+            check.id.check,
+            escape(&check.because),
+            age.unwrap_or_default()
+        )?;
+    }
+    writeln!(out)
+}
+
+/// A text that Markdown and the dialects of chats take as text. Angle brackets become entities, since chats read
+/// `<!channel>` whatever stands before it; a word joiner takes the meaning from `@name`, `www.` and `://`.
 fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in tame(text).chars() {
-        if "\\`*_{}[]<>()#+!|~&".contains(c) {
-            out.push('\\');
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '@' => out.push_str("@\u{2060}"),
+            c => {
+                if "\\`*_{}[]()#!|~".contains(c) {
+                    out.push('\\');
+                }
+                out.push(c);
+            }
         }
-        out.push(c);
     }
-    out
+    out.replace("://", ":\u{2060}//").replace("www.", "www\u{2060}.")
 }

@@ -1,12 +1,18 @@
 //! The report in the forms that people and machines read. A renderer prints what the report says; it counts no failures
 //! and judges nothing.
 
+pub mod html;
+mod json;
 mod junit;
 mod markdown;
+#[cfg(test)]
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod text;
 pub mod words;
+
+use std::str::FromStr;
 
 use clap::ValueEnum;
 use launchgate_core::report::Report;
@@ -20,7 +26,7 @@ pub enum Format {
     Json,
     /// For chats and tickets.
     Markdown,
-    /// The page, without its live part.
+    /// The board as a page of its own, without a script.
     Html,
     /// For CI systems: a checklist is a suite, a check a case.
     Junit,
@@ -50,6 +56,19 @@ impl Format {
     }
 }
 
+/// A text that names no form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no format: there are text, json, markdown, html and junit")]
+pub struct FormatError(pub String);
+
+impl FromStr for Format {
+    type Err = FormatError;
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        let named = Self::value_variants().iter().find(|format| format.name() == text);
+        named.copied().ok_or_else(|| FormatError(words::tame(text)))
+    }
+}
+
 /// How to render.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -61,15 +80,9 @@ pub struct Options {
 pub fn render(report: &Report, format: Format, options: Options) -> String {
     match format {
         Format::Text => text::render(report, options),
-        Format::Json => json(report),
+        Format::Json => json::render(report),
         Format::Markdown => markdown::render(report),
-        Format::Html => crate::web::page::document(report, None).into_string(),
+        Format::Html => html::document(report).into_string(),
         Format::Junit => junit::render(report),
     }
-}
-
-fn json(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(report).expect("a report has no map with odd keys");
-    text.push('\n');
-    text
 }

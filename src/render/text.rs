@@ -1,12 +1,16 @@
-//! The report for a terminal: what an on-call person needs first stands first.
-
-use std::fmt::Write as _;
+//! The report for a terminal: what an on-call person needs first stands first, in a width that a split window has.
 
 use launchgate_core::check::Level;
-use launchgate_core::report::{CheckReport, ChecklistReport, Report};
+use launchgate_core::report::{CheckReport, ChecklistReport, Report, TriggerReport};
+use launchgate_core::run::{Run, StepState};
 
 use super::Options;
-use super::words::{self, Tone, countdown, tame};
+use super::words::{self, Tone, ago, countdown, tame};
+
+/// No line is longer, unless one word is.
+const WIDTH: usize = 100;
+/// A check's name takes no more room than this beside its sentence.
+const MAX_NAME: usize = 24;
 
 /// A page of text, coloured or not.
 struct Page {
@@ -19,12 +23,15 @@ pub(super) fn render(report: &Report, options: Options) -> String {
     page.headline(report);
     page.alarms(report);
     page.blockers(report);
+    for run in &report.runs {
+        page.run(run, report);
+    }
+    page.triggers(report);
     for list in &report.checklists {
         page.checklist(list, report);
     }
-    page.triggers(report);
-    page.runs(report);
     page.milestones(report);
+    page.links(report);
     page.text
 }
 
@@ -32,6 +39,26 @@ impl Page {
     fn line(&mut self, text: &str) {
         self.text.push_str(text);
         self.text.push('\n');
+    }
+
+    /// Writes words after a head of `used` columns, and on further lines below them.
+    fn wrapped(&mut self, head: &str, used: usize, text: &str) {
+        let mut line = head.to_owned();
+        let mut column = used;
+        for word in text.split_whitespace() {
+            let length = word.chars().count();
+            if column > used && column + length >= WIDTH {
+                self.line(&line);
+                line = " ".repeat(used);
+                column = used;
+            } else if column > used {
+                line.push(' ');
+                column += 1;
+            }
+            line.push_str(word);
+            column += length;
+        }
+        self.line(line.trim_end());
     }
 
     fn toned(&self, text: &str, tone: Tone) -> String {
@@ -43,34 +70,34 @@ impl Page {
         }
     }
 
-    /// A text in a column, padded before it is coloured.
-    fn cell(&self, text: &str, width: usize, tone: Tone) -> String {
-        self.toned(&format!("{text:<width$}"), tone)
+    /// A mark and a word in a column, padded before they are coloured.
+    fn badge(&self, word: &str, width: usize, tone: Tone) -> String {
+        self.toned(&format!("{} {word:<width$}", tone.mark()), tone)
     }
 
     fn headline(&mut self, report: &Report) {
-        let verdict = self.toned(report.verdict.name(), words::verdict(report.verdict));
-        self.line(&format!("{verdict}  {}", report.question));
-        self.line(&format!(
+        let verdict = self.badge(report.verdict.name(), 0, words::verdict(report.verdict));
+        self.line(&format!("{verdict}  {}", tame(&report.question)));
+        let facts = format!(
             "{} · {} · version {} · {}",
             tame(&report.title),
             countdown(report.seconds_to_go_live),
             tame(&report.version),
             report.phase.name()
-        ));
+        );
+        self.wrapped("", 0, &facts);
         self.line(&format!("as of {:.0} · go-live {}", report.as_of, report.go_live));
         if !report.on_schedule {
-            let names: Vec<String> = report.overdue.iter().map(ToString::to_string).collect();
-            let late = self.toned(&format!("overdue: {}", names.join(", ")), Tone::Bad);
-            self.line(&late);
+            let late = self.toned("✗ overdue:", Tone::Bad);
+            self.wrapped(&format!("{late} "), 11, &words::names(&report.overdue));
         }
     }
 
     fn alarms(&mut self, report: &Report) {
         for alarm in &report.alarms {
-            let text = self.toned(&format!("ALARM  {}", tame(alarm)), Tone::Bad);
+            let head = self.toned("✗ ALARM", Tone::Bad);
             self.line("");
-            self.line(&text);
+            self.wrapped(&format!("{head}  "), 9, &tame(alarm));
         }
     }
 
@@ -80,53 +107,51 @@ impl Page {
         }
         self.line("\nBlockers");
         for blocker in &report.blockers {
-            let what = blocker.check.as_ref().map_or_else(
-                || blocker.checklist.as_ref().map_or_else(String::new, ToString::to_string),
-                ToString::to_string,
-            );
-            let owner = blocker.owner.as_ref().map_or_else(String::new, |o| format!(" [{o}]"));
-            let tone = if blocker.why == launchgate_core::gate::Why::Failed {
-                Tone::Bad
-            } else {
-                Tone::Open
+            let what = match (&blocker.check, &blocker.checklist) {
+                (Some(check), _) => format!("{check} · "),
+                (None, Some(list)) => format!("{list} · "),
+                (None, None) => String::new(),
             };
-            let why = self.cell(blocker.why.name(), 12, tone);
-            self.line(&format!("  {why} {what}{owner}  {}", tame(&blocker.title)));
-            self.line(&format!("               {}", tame(&blocker.because)));
+            let why = self.badge(blocker.why.name(), 12, words::why(blocker.why));
+            self.wrapped(&format!("  {why} "), 17, &format!("{what}{}", tame(&blocker.title)));
+            self.wrapped(&" ".repeat(17), 17, &tame(&blocker.because));
+            if let Some(who) = words::who(blocker, report) {
+                self.wrapped(&" ".repeat(17), 17, &format!("owner: {who}"));
+            }
         }
     }
 
     fn checklist(&mut self, list: &ChecklistReport, report: &Report) {
-        let verdict = self.cell(list.verdict.name(), 6, words::verdict(list.verdict));
-        let (state, tone) = words::due(list.state);
-        let state = self.toned(state, tone);
-        let owner = list.owner.as_ref().map_or_else(String::new, |o| format!(" · {o}"));
+        let verdict = self.badge(list.verdict.name(), 5, words::verdict(list.verdict));
+        let (state, _) = words::due(list.state);
+        let owner = list.owner.as_ref().map(|role| words::holders(role, &list.people));
+        let owner = owner.map_or_else(String::new, |who| format!(" · {who}"));
+        let gates = words::gates(list.gates);
         let warnings = match list.warnings {
             0 => String::new(),
             1 => " · 1 warning".to_owned(),
             n => format!(" · {n} warnings"),
         };
-        self.line(&format!(
-            "\n{verdict} {} · {} · due {}, {state}{owner}{warnings}",
-            list.id,
-            tame(&list.title),
-            list.due
-        ));
+        let title = tame(&list.title);
+        let facts =
+            format!("{} · {title} · due {}, {state} · {gates}{owner}{warnings}", list.id, list.due);
+        self.wrapped(&format!("\n{verdict}  "), 9, &facts);
+        let name = |check: &CheckReport| check.id.check.as_str().len();
+        let width = list.checks.iter().map(|c| name(c)).max().unwrap_or_default().min(MAX_NAME);
         for check in &list.checks {
-            self.check(check, report);
+            self.check(check, width, report);
         }
     }
 
-    fn check(&mut self, check: &CheckReport, report: &Report) {
+    fn check(&mut self, check: &CheckReport, width: usize, report: &Report) {
         let (mark, tone) = words::outcome(check.outcome);
-        let mark = self.toned(mark, tone);
-        let advisory = if check.level == Level::Advisory { " (advisory)" } else { "" };
-        let age = check
-            .observed_at
-            .map_or_else(String::new, |at| format!(" · {}", words::ago(at, report.as_of)));
-        let name = format!("{}{advisory}", check.id.check);
-        let because = tame(&check.because);
-        self.line(&format!("  {mark} {name:<22} {because}{age}"));
+        let outcome = self.toned(&format!("{mark} {:<7}", check.outcome.name()), tone);
+        let name = check.id.check.as_str();
+        let advisory = if check.level == Level::Advisory { "advisory: " } else { "" };
+        let age = words::age(check, report).map(|age| format!(" · {age}"));
+        let said = format!("{advisory}{}{}", tame(&check.because), age.unwrap_or_default());
+        let head = format!("  {outcome}  {name:<width$}  ");
+        self.wrapped(&head, 15 + width.max(name.len()), &said);
     }
 
     fn triggers(&mut self, report: &Report) {
@@ -135,40 +160,52 @@ impl Page {
         }
         self.line("\nTriggers");
         for trigger in &report.triggers {
-            let state = self.cell(trigger.state.name(), 10, words::trigger(trigger.state));
-            let mode = format!("{:?}", trigger.mode).to_lowercase();
-            self.line(&format!(
-                "  {state} {:<16} {mode:<8} {}",
-                trigger.id.to_string(),
-                tame(&trigger.because)
-            ));
+            self.trigger(trigger, report);
         }
     }
 
-    fn runs(&mut self, report: &Report) {
-        for run in &report.runs {
-            let status = self.toned(run.status.name(), words::run(run.status));
-            self.line(&format!("\nRun {} · {status}", run.id));
-            self.line(&format!("  {}", tame(&run.cause)));
-            for (index, (step, state)) in run.procedure.steps.iter().zip(&run.steps).enumerate() {
-                let (word, tone, evidence) = words::step(state);
-                let word = self.cell(word, 10, tone);
-                let said = tame(evidence.lines().next().unwrap_or_default());
-                self.line(&format!(
-                    "  {:>2}. {word} {:<16} {said}",
-                    index + 1,
-                    step.id.to_string()
-                ));
+    fn trigger(&mut self, trigger: &TriggerReport, report: &Report) {
+        let state = self.badge(trigger.state.name(), 9, words::trigger(trigger.state));
+        let since = trigger.since.map(|at| format!(" · since {}", ago(at, report.as_of)));
+        let facts = format!(
+            "{} · {}{} · {} {} · watches {}",
+            trigger.id,
+            words::credit(trigger),
+            since.unwrap_or_default(),
+            words::mode(trigger.mode),
+            trigger.procedure,
+            trigger.check
+        );
+        self.wrapped(&format!("  {state}  "), 15, &facts);
+        self.wrapped(&" ".repeat(15), 15, &tame(&trigger.because));
+    }
+
+    fn run(&mut self, run: &Run, report: &Report) {
+        let status = self.badge(run.status.name(), 0, words::run(run.status));
+        self.line(&format!("\nRun {} · {status} · {}", run.id, ago(run.at, report.as_of)));
+        self.wrapped("  ", 2, &tame(&run.cause));
+        for (index, (step, state)) in run.procedure.steps.iter().zip(&run.steps).enumerate() {
+            let (word, tone, evidence) = words::step(state);
+            let word = self.badge(word, 10, tone);
+            let when = match state {
+                StepState::Started { at, .. } | StepState::Ended { at, .. } => {
+                    format!(" · {}", ago(*at, report.as_of))
+                }
+                StepState::Planned | StepState::Skipped { .. } | StepState::Again { .. } => {
+                    String::new()
+                }
+            };
+            let facts = format!("{} ({}){when}", step.id, step.action);
+            self.line(&format!("  {:>2}. {word}  {facts}", index + 1));
+            if !evidence.is_empty() {
+                self.wrapped(&" ".repeat(20), 20, &tame(evidence));
             }
-            if let Some(step) = run.asking() {
-                let id = &run.procedure.steps[step].id;
-                let ask = format!(
-                    "  `{id}` waits for a person: launchgate run retry|mark-succeeded|abort {} --reason …",
-                    run.id
-                );
-                let ask = self.toned(&ask, Tone::Bad);
-                self.line(&ask);
-            }
+        }
+        if let Some(step) = run.asking() {
+            let (task, command) = words::ask(run, step);
+            let head = self.toned("  ! WAITS FOR A PERSON", Tone::Bad);
+            self.wrapped(&format!("{head}  "), 24, &task);
+            self.line(&format!("{}{command}", " ".repeat(24)));
         }
     }
 
@@ -176,11 +213,20 @@ impl Page {
         if report.milestones.is_empty() {
             return;
         }
-        let mut line = String::from("\nMilestones");
+        self.line("\nMilestones");
         for reached in &report.milestones {
-            write!(line, "\n  {:.0}  {}, by {}", reached.at, reached.milestone, tame(&reached.by))
-                .expect("a String takes all");
+            let said = format!("{}, by {}", reached.milestone, tame(&reached.by));
+            self.wrapped(&format!("  {:.0}  ", reached.at), 24, &said);
         }
-        self.line(&line);
+    }
+
+    fn links(&mut self, report: &Report) {
+        if report.links.is_empty() {
+            return;
+        }
+        self.line("\nLinks");
+        for (name, url) in &report.links {
+            self.line(&format!("  {}  {}", tame(name), tame(url)));
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! The one place where a verdict, an outcome or a status becomes a word, a mark and a colour.
 
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Style};
-use launchgate_core::check::Outcome;
-use launchgate_core::gate::Verdict;
-use launchgate_core::report::DueState;
-use launchgate_core::run::{Ended, RunStatus, StepState};
-use launchgate_core::trigger::Status;
+use jiff::Timestamp;
+use launchgate_core::check::{Outcome, Reason};
+use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
+use launchgate_core::name::Name;
+use launchgate_core::report::{CheckReport, DueState, Report, TriggerReport};
+use launchgate_core::run::{Ended, Run, RunStatus, StepState};
+use launchgate_core::time::{elapsed, format_duration};
+use launchgate_core::trigger::{Mode, Status};
 
 /// How good something is, for colours and classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,16 @@ impl Tone {
             Self::Open => "open",
             Self::Bad => "bad",
             Self::Calm => "calm",
+        }
+    }
+
+    /// The mark that stands before the word, so that nothing hangs on colour alone.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Open => "!",
+            Self::Bad => "✗",
+            Self::Calm => "·",
         }
     }
 
@@ -58,6 +73,34 @@ pub fn outcome(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::Warn => ("!", Tone::Open),
         Outcome::Fail => ("✗", Tone::Bad),
         Outcome::Unknown(_) => ("?", Tone::Open),
+    }
+}
+
+/// The tone of a blocker's kind.
+pub fn why(why: Why) -> Tone {
+    match why {
+        Why::Failed => Tone::Bad,
+        Why::Unsigned | Why::Expired | Why::Unknown | Why::Stale | Why::NotYetRun | Why::Empty => {
+            Tone::Open
+        }
+    }
+}
+
+/// What a checklist is asked for.
+pub fn gates(gates: Gates) -> &'static str {
+    match gates {
+        Gates::Launch => "gates the launch",
+        Gates::Live => "gates success",
+        Gates::Watch => "gates the watch",
+    }
+}
+
+/// What a trigger does when it fires.
+pub fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observes",
+        Mode::Suggest => "suggests",
+        Mode::Act => "runs",
     }
 }
 
@@ -105,34 +148,91 @@ pub fn due(state: DueState) -> (&'static str, Tone) {
     }
 }
 
-/// A text from outside, on one line and without what could upset a terminal.
+/// A text from outside, on one line and without what could upset a terminal or make it read as another text.
 pub fn tame(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\n' | '\t' => out.push(' '),
-            c if c.is_control() => {}
-            // Bidirectional overrides make a text read as another.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            '\n' | '\t' | '\u{2028}' | '\u{2029}' => out.push(' '),
+            c if is_wild(c) => {}
             c => out.push(c),
         }
     }
     out
 }
 
+/// Whether a character gives orders to a terminal, turns the direction of a text, or cannot be seen at all. The joiners
+/// that scripts and emoji need are none of these.
+pub fn is_wild(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{200b}' | '\u{feff}')
+}
+
+/// Whether a link leads to the web; no other is ever made clickable.
+pub fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+/// Names in a row: `dan, eve`.
+pub fn names(names: &[Name]) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Who answers for a blocker: the role, and the people that hold it where the report knows them.
+pub fn who(blocker: &Blocker, report: &Report) -> Option<String> {
+    let role = blocker.owner.as_ref()?;
+    let list = report.checklists.iter().find(|list| Some(&list.id) == blocker.checklist.as_ref());
+    Some(match list {
+        Some(list) if list.owner.as_ref() == Some(role) => holders(role, &list.people),
+        Some(_) | None => role.to_string(),
+    })
+}
+
+/// A role with those who hold it: `db_owner (dan, eve)`.
+pub fn holders(role: &Name, people: &[Name]) -> String {
+    if people.is_empty() { role.to_string() } else { format!("{role} ({})", names(people)) }
+}
+
+/// How much of a trigger's duration is credited: `2m of 5m`.
+pub fn credit(trigger: &TriggerReport) -> String {
+    format!("{} of {}", seconds(trigger.credit), seconds(trigger.lasts))
+}
+
+/// Seconds as people read them.
+pub fn seconds(seconds: f64) -> String {
+    format_duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// What a person is to do at a step that waits for one: the launch file's instructions, and the commands that end the wait.
+pub fn ask(run: &Run, step: usize) -> (String, String) {
+    let step = &run.procedure.steps[step];
+    let written = step.settings.get("instructions").and_then(|text| text.as_str());
+    let task = match written {
+        Some(text) if step.is_manual() => tame(text),
+        Some(_) | None => format!("step `{}` waits for a decision", step.id),
+    };
+    let answers =
+        if step.is_manual() { "mark-succeeded|abort" } else { "retry|mark-succeeded|abort" };
+    (task, format!("launchgate run {answers} {} --reason …", run.id))
+}
+
 /// The time until go-live, or since.
 pub fn countdown(seconds: i64) -> String {
-    let time = std::time::Duration::from_secs(seconds.unsigned_abs());
-    let text = launchgate_core::time::format_duration(time);
+    let text = format_duration(Duration::from_secs(seconds.unsigned_abs()));
     if seconds >= 0 { format!("T-{text}") } else { format!("T+{text}") }
 }
 
+/// How long ago a check was seen; nothing for one that never was, or whose sentence says it because it is stale.
+pub fn age(check: &CheckReport, report: &Report) -> Option<String> {
+    let at = check.observed_at.filter(|_| check.reason != Some(Reason::Stale))?;
+    Some(ago(at, report.as_of))
+}
+
 /// How long ago something was seen.
-pub fn ago(at: jiff::Timestamp, now: jiff::Timestamp) -> String {
-    let age = launchgate_core::time::elapsed(at, now);
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    let age = elapsed(at, now);
     if age.as_secs() == 0 {
         return "just now".to_owned();
     }
-    let whole = std::time::Duration::from_secs(age.as_secs());
-    format!("{} ago", launchgate_core::time::format_duration(whole))
+    format!("{} ago", format_duration(Duration::from_secs(age.as_secs())))
 }

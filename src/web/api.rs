@@ -1,16 +1,12 @@
 //! The API under `/api/v1`.
 
-use std::convert::Infallible;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, StreamExt as _};
 use launchgate_core::attestation::Decision;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
@@ -19,18 +15,16 @@ use launchgate_core::run::{Choice, RunId};
 use launchgate_core::state::Event;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio_stream::wrappers::WatchStream;
 
 use super::App;
 use super::auth::Deed;
 use super::error::ApiError;
+use super::gatekeeper::POLICY_OF_REPORTS;
 use crate::engine::Handle;
-use crate::render::{Format, Options, render};
+use crate::render::{Format, FormatError, Options, render};
 
 type Answer<T> = Result<T, ApiError>;
 
-/// Between two live events of one stream.
-const CALM: Duration = Duration::from_millis(500);
 /// How much history a check's answer has.
 const HISTORY: usize = 200;
 
@@ -42,19 +36,19 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready when every launch's engine takes orders and can keep them.
-pub(super) async fn readyz(State(app): State<App>) -> Response {
-    let alarmed: Vec<String> = app
-        .launches
-        .values()
-        .filter(|handle| handle.report().alarms.iter().any(|a| a.starts_with("the store")))
-        .map(|handle| handle.launch().to_string())
-        .collect();
-    if alarmed.is_empty() {
-        return "ready\n".into_response();
+/// Ready when every launch's engine is at work and can keep what it decides.
+pub(super) async fn readyz(State(app): State<App>) -> Answer<&'static str> {
+    for handle in app.launches.values() {
+        let report = handle.report();
+        let stuck = report.alarms.iter().find(|alarm| alarm.starts_with("the store"));
+        let ended = handle.reports().has_changed().is_err();
+        let trouble = if ended { Some("its engine has ended") } else { stuck.map(String::as_str) };
+        if let Some(trouble) = trouble {
+            let message = format!("{}: {trouble}", handle.launch());
+            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message));
+        }
     }
-    let message = format!("the store cannot be written for {}\n", alarmed.join(", "));
-    (StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+    Ok("ready\n")
 }
 
 pub(super) async fn launches(State(app): State<App>) -> Json<Value> {
@@ -69,7 +63,8 @@ pub(super) async fn launch(
     Ok(Json(summary(&find(&app, &launch)?.report())))
 }
 
-fn summary(report: &Report) -> Value {
+/// A launch in short.
+pub(super) fn summary(report: &Report) -> Value {
     json!({
         "launch": report.launch,
         "title": report.title,
@@ -97,29 +92,40 @@ pub(super) async fn report(
 ) -> Answer<Response> {
     let report = find(&app, &launch)?.report();
     let format = match asked.format.as_deref() {
-        Some(name) => <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
-            ApiError::new(StatusCode::BAD_REQUEST, "bad_format", format!("`{name}` is no format"))
-                .hint("formats are text, json, markdown, html, junit")
+        Some(name) => name.parse().map_err(|e: FormatError| {
+            ApiError::new(StatusCode::BAD_REQUEST, "bad_format", e.to_string())
         })?,
         None => accepted(&headers),
     };
     let colour = asked.color.as_deref() == Some("always");
     let body = render(&report, format, Options { colour });
-    Ok(([(header::CONTENT_TYPE, format.media_type())], body).into_response())
+    let mut response = ([(header::CONTENT_TYPE, format.media_type())], body).into_response();
+    if format == Format::Html {
+        let policy = HeaderValue::from_static(POLICY_OF_REPORTS);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
 }
 
-/// The form that `Accept` asks for first, of those that there are; JSON otherwise.
+/// The form that `Accept` likes best, the first of equals; JSON if it names none that there is.
 fn accepted(headers: &HeaderMap) -> Format {
-    let accept =
-        headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let formats = [Format::Json, Format::Text, Format::Markdown, Format::Html];
-    accept
-        .split(',')
-        .filter_map(|part| part.split(';').next())
-        .find_map(|media| {
-            formats.into_iter().find(|f| f.media_type().split(';').next() == Some(media.trim()))
-        })
-        .unwrap_or(Format::Json)
+    let mut best = (Format::Json, 0.0);
+    for range in accept.unwrap_or_default().split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        let liking = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+        let is_asked = |format: &Format| {
+            format.media_type().split(';').next().is_some_and(|own| own.eq_ignore_ascii_case(media))
+        };
+        if let Some(format) = formats.into_iter().find(is_asked)
+            && liking > best.1
+        {
+            best = (format, liking);
+        }
+    }
+    best.0
 }
 
 pub(super) async fn checklist(
@@ -180,35 +186,15 @@ pub(super) async fn run(
     Ok(Json(json!(found.ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?)))
 }
 
-/// A live stream: one event when it opens and one whenever a newer report is published, with its time.
-pub(super) async fn events(
-    State(app): State<App>,
-    Path(launch): Path<String>,
-) -> Answer<Sse<impl Stream<Item = Result<Sent, Infallible>>>> {
-    let reports = find(&app, &launch)?.reports();
-    let room = app.streams.clone().try_acquire_owned().map_err(|_| {
-        ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too_many_streams",
-            "too many live streams are open",
-        )
-    })?;
-    let stream = WatchStream::new(reports).then(move |report| {
-        // The room is given back when the stream ends.
-        let _held = &room;
-        let at = report.as_of;
-        async move {
-            tokio::time::sleep(CALM).await;
-            Ok(Sent::default().event("report").data(at.to_string()))
-        }
-    });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
-}
-
 /// A body that must be JSON of a shape.
 fn body<T>(body: Result<Json<T>, JsonRejection>) -> Answer<T> {
     body.map(|Json(body)| body).map_err(|rejection| {
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", rejection.body_text())
+        let (status, code) = match &rejection {
+            JsonRejection::MissingJsonContentType(_) => (rejection.status(), "not_json"),
+            JsonRejection::BytesRejection(_) => (rejection.status(), "bad_body"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "bad_body"),
+        };
+        ApiError::new(status, code, rejection.body_text())
     })
 }
 

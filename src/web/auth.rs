@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::basic;
 use super::error::ApiError;
 
 /// What a token allows.
@@ -61,9 +62,16 @@ pub(super) enum Deed {
 }
 
 impl Tokens {
-    /// Whether a request may read.
+    /// Whether a request may read. A browser cannot send a bearer token by itself, so that a token is also taken as the
+    /// password of basic authentication; for orders it is not, since a browser sends that unasked.
     pub(super) fn may_read(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        if self.guard_reads && !self.dev { self.find(headers).map(|_| ()) } else { Ok(()) }
+        if self.dev || !self.guard_reads {
+            return Ok(());
+        }
+        match scheme(headers, "basic").and_then(basic::password) {
+            Some(token) => self.find(&token).map(|_| ()),
+            None => self.find(bearer(headers)?).map(|_| ()),
+        }
     }
 
     /// Who wants to do something, if they may.
@@ -71,7 +79,7 @@ impl Tokens {
         if self.dev {
             return in_dev_mode(headers);
         }
-        let token = self.find(headers)?;
+        let token = self.find(bearer(headers)?)?;
         let allowed = token.roles.iter().any(|role| match role {
             Role::Viewer => false,
             Role::Owner => deed == Deed::Sign,
@@ -84,17 +92,8 @@ impl Tokens {
         Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
     }
 
-    fn find(&self, headers: &HeaderMap) -> Result<&Token, ApiError> {
-        let refused = |message: &str| {
-            ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
-                .hint("send `Authorization: Bearer TOKEN`; the command line takes LAUNCHGATE_TOKEN")
-        };
-        let given = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.strip_prefix("Bearer "))
-            .ok_or_else(|| refused("this takes a token"))?;
-        let digest = Sha256::digest(given.trim().as_bytes());
+    fn find(&self, given: &str) -> Result<&Token, ApiError> {
+        let digest = Sha256::digest(given.as_bytes());
         // Every entry is compared in full, so that the time taken says nothing.
         let mut found = None;
         for token in &self.list {
@@ -108,6 +107,21 @@ impl Tokens {
             Some(_) | None => Ok(token),
         }
     }
+}
+
+fn refused(message: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        .hint("send `Authorization: Bearer TOKEN`; the command line takes LAUNCHGATE_TOKEN")
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    scheme(headers, "bearer").ok_or_else(|| refused("this takes a token"))
+}
+
+/// The credentials of a scheme, whose name is read in any case.
+fn scheme<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(name).then(|| rest.trim())
 }
 
 fn same(hex: &str, digest: &[u8]) -> bool {

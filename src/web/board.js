@@ -1,47 +1,97 @@
-// Keeps the board up to date: a server-sent event says that there is a newer report, and the board is asked for again.
+// Keeps the board up to date: an event says that there is a newer report, and the board is asked for again. Only what
+// differs is changed, so that focus, selection, open lists and what a screen reader follows stay where they are.
 "use strict";
 (() => {
   const launch = document.body.dataset.launch;
   const board = document.getElementById("board");
   const lost = document.getElementById("lost");
-  let asking = false, again = false, seen = Date.now();
+  const CALM_MS = 1000, SILENCE_MS = 45000, RETRY_MS = 5000;
+  let asking = false, again = false, seen = Date.now(), counted = Date.now();
 
-  function alive() { seen = Date.now(); lost.hidden = true; }
+  function alive() {
+    seen = Date.now();
+    if (lost.hidden) return;
+    lost.hidden = true;
+    lost.textContent = "";
+    document.body.classList.remove("stale");
+    call();
+  }
+
+  // The window is called by the answer, and a lost answer by a question mark.
+  function call() {
+    const answer = `${lost.hidden ? "" : "?"}${document.getElementById("headline").dataset.verdict}`;
+    document.title = document.title.replace(/^\S+/, answer);
+  }
+
+  function dead() {
+    if (!lost.hidden) return;
+    lost.textContent = `✗ Connection lost since ${new Date(seen).toLocaleTimeString()}: this is what was known then.`;
+    lost.hidden = false;
+    // What is not known any more is not shown in green.
+    document.body.classList.add("stale");
+    call();
+  }
+
+  // Makes one node like another.
+  function morph(from, to) {
+    if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || from.id !== to.id) {
+      from.replaceWith(to.cloneNode(true));
+      return;
+    }
+    if (from.nodeType !== Node.ELEMENT_NODE) {
+      if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+      return;
+    }
+    // A reader may open and close a list; only a new verdict does it for them.
+    const keep = from.nodeName === "DETAILS" && from.dataset.verdict === to.dataset.verdict;
+    for (const { name } of [...from.attributes])
+      if (!to.hasAttribute(name) && !(keep && name === "open")) from.removeAttribute(name);
+    for (const { name, value } of to.attributes)
+      if (from.getAttribute(name) !== value && !(keep && name === "open")) from.setAttribute(name, value);
+    const old = [...from.childNodes], fresh = [...to.childNodes];
+    fresh.forEach((node, i) => { if (old[i]) morph(old[i], node); else from.append(node.cloneNode(true)); });
+    old.slice(fresh.length).forEach((node) => node.remove());
+  }
 
   async function refresh() {
-    if (asking) { again = true; return; }
+    if (asking || document.hidden) { again = true; return; }
     asking = true;
+    again = false;
     try {
-      const answer = await fetch(`/launches/${launch}/board`, { cache: "no-store" });
+      const answer = await fetch(`/launches/${launch}/board`, { cache: "no-store", signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error(answer.status);
-      const open = new Map([...board.querySelectorAll("details")].map((d) => [d.id, d.open]));
-      board.innerHTML = await answer.text();
-      for (const d of board.querySelectorAll("details")) if (open.has(d.id)) d.open = open.get(d.id);
-      document.title = document.title.replace(/^[A-Z-]+/, board.querySelector("h1").textContent);
-      start = Date.now();
+      const fresh = board.cloneNode(false);
+      fresh.innerHTML = await answer.text();
+      morph(board, fresh);
+      counted = Date.now();
+      call();
+      tick();
       alive();
-    } catch { /* the stream's error says it */ }
-    asking = false;
-    if (again) { again = false; refresh(); }
+    } catch { again = true; dead(); }
+    setTimeout(() => { asking = false; if (again) refresh(); }, lost.hidden ? CALM_MS : RETRY_MS);
   }
 
-  const stream = new EventSource(`/api/v1/launches/${launch}/events`);
-  stream.addEventListener("report", refresh);
-  stream.addEventListener("open", alive);
-  stream.addEventListener("error", () => {
-    lost.textContent = `Connection lost. This page shows what was known at ${new Date(seen).toLocaleTimeString()}.`;
-    lost.hidden = false;
-  });
+  function listen() {
+    const stream = new EventSource(`/api/v1/launches/${launch}/events`);
+    stream.addEventListener("report", () => { seen = Date.now(); refresh(); });
+    stream.addEventListener("alive", () => { seen = Date.now(); if (!lost.hidden) refresh(); });
+    stream.addEventListener("error", () => {
+      dead();
+      // A browser tries again by itself when a connection breaks, and gives up when it is refused.
+      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
+    });
+  }
 
-  let start = Date.now();
   function tick() {
-    const at = board.querySelector("[data-seconds]");
-    if (!at) return;
-    const left = Number(at.dataset.seconds) - Math.floor((Date.now() - start) / 1000);
-    const s = Math.abs(left), d = Math.floor(s / 86400), h = Math.floor(s / 3600) % 24, m = Math.floor(s / 60) % 60;
-    const two = (n) => String(n).padStart(2, "0");
-    at.textContent = `T${left >= 0 ? "-" : "+"}${d ? d + "d " : ""}${two(h)}:${two(m)}:${two(s % 60)}`;
+    const at = document.getElementById("countdown");
+    const left = Number(at.dataset.seconds) - Math.floor((Date.now() - counted) / 1000);
+    const s = Math.abs(left), two = (n) => String(n).padStart(2, "0");
+    const days = Math.floor(s / 86400), clock = [Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60, s % 60];
+    at.textContent = `T${left >= 0 ? "-" : "+"}${days ? `${days}d ` : ""}${clock.map(two).join(":")}`;
   }
-  setInterval(tick, 1000);
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+  setInterval(() => { tick(); if (Date.now() - seen > SILENCE_MS) dead(); }, 1000);
   tick();
+  listen();
 })();

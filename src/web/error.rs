@@ -1,7 +1,7 @@
 //! Errors of the API: a code for programs, a sentence and a hint for people.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use launchgate_core::attestation::SignOffError;
 use launchgate_core::state::Rejected;
@@ -36,7 +36,14 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({ "code": self.code, "message": self.message, "hint": self.hint });
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            // Lets a browser ask for the token.
+            let challenge =
+                HeaderValue::from_static("Basic realm=\"launchgate\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 

@@ -1,5 +1,10 @@
-//! What every request passes: who may address the daemon, from where, and what browsers may do with the answer.
+//! What every request passes: who may address the daemon, from where, for how long, and what browsers may do with the
+//! answer. Whatever goes wrong on the way is told as an [`ApiError`].
 
+use std::any::Any;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -8,26 +13,76 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::error::ApiError;
 
+/// Pages load what the daemon itself serves and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// A report to keep carries its style, and loads and runs nothing.
+pub(super) const POLICY_OF_REPORTS: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; sandbox";
 const HEADERS: [(HeaderName, &str); 5] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::CACHE_CONTROL, "no-store"),
 ];
+/// How long a request may take until its answer begins; live streams go on after that.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of what a library says about a bad request is told on.
+const MAX_REASON: usize = 1 << 10;
 
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = match admitted(&app, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+            Ok(response) => told(response).await,
+            Err(_) => too_late().into_response(),
+        },
         Err(error) => error.into_response(),
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Makes the errors of the libraries beneath look like all others.
+async fn told(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let ours = kind
+        .is_some_and(|kind| kind.starts_with("application/json") || kind.starts_with("text/html"));
+    if ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    let said = to_bytes(body, MAX_REASON).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let reason = status.canonical_reason().unwrap_or("bad request").to_lowercase();
+    let message = if said.is_empty() { reason } else { said };
+    let code = if status.is_client_error() { "bad_request" } else { "internal" };
+    let mut told = ApiError::new(status, code, message).into_response();
+    if let Some(allowed) = head.headers.get(header::ALLOW) {
+        told.headers_mut().insert(header::ALLOW, allowed.clone());
+    }
+    told
+}
+
+fn too_late() -> ApiError {
+    let message = format!("no answer within {} seconds", TIMEOUT.as_secs());
+    ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message).hint(
+        "an order may have been taken all the same: look at the report before giving it again",
+    )
+}
+
+/// The answer when a handler panics.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
+    tracing::error!(panic = said, "a request broke");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the daemon broke on this request")
+        .hint("its log says where")
+        .into_response()
 }
 
 fn admitted(app: &App, request: &Request) -> Result<(), ApiError> {
@@ -60,7 +115,9 @@ fn is_ours(app: &App, host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     let loopback = address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    loopback || name == "localhost" || app.hosts.iter().any(|known| known == name || known == host)
+    let known =
+        |known: &String| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host);
+    loopback || name.eq_ignore_ascii_case("localhost") || app.hosts.iter().any(known)
 }

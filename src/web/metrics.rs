@@ -1,128 +1,176 @@
-//! `/metrics`: launchgate's own state in Prometheus' text format, so that dashboards and alerts can use it.
+//! `/metrics`: launchgate's own state in the text format of OpenMetrics, so that dashboards and alerts can use it. What can
+//! stand in one of several states has a series for each of them, 1 for the one it is in and 0 for the others.
+
+use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use jiff::Timestamp;
+use launchgate_core::check::{Outcome, Reason};
 use launchgate_core::gate::Verdict;
-use prometheus_client::encoding::EncodeLabelSet;
+use launchgate_core::report::{CheckReport, Report, TriggerReport};
+use launchgate_core::run::RunStatus;
+use launchgate_core::trigger::Status;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use std::sync::atomic::AtomicU64;
 
-use super::App;
+use super::{App, process};
 
 type Number = Gauge<f64, AtomicU64>;
+/// A series per set of labels; the labels are few and their order is that of the exposition.
+type Series = Family<Vec<(&'static str, String)>, Number>;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfLaunch {
-    launch: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfChecklist {
-    launch: String,
-    checklist: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfCheck {
-    launch: String,
-    check: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTrigger {
-    launch: String,
-    trigger: String,
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfRun {
-    launch: String,
-    run: String,
-    status: &'static str,
-}
-
-/// 0 is GO, 1 HOLD, 2 NO-GO: `> 0` alerts on whatever is not GO.
-fn rank(verdict: Verdict) -> f64 {
-    match verdict {
-        Verdict::Go => 0.0,
-        Verdict::Hold => 1.0,
-        Verdict::NoGo => 2.0,
-    }
-}
+const VERDICTS: [Verdict; 3] = [Verdict::Go, Verdict::Hold, Verdict::NoGo];
+const OUTCOMES: [Outcome; 4] =
+    [Outcome::Pass, Outcome::Warn, Outcome::Fail, Outcome::Unknown(Reason::Stale)];
+const STATES: [Status; 7] = [
+    Status::Disarmed,
+    Status::Watching,
+    Status::Pending,
+    Status::Suspended,
+    Status::Blind,
+    Status::Fired,
+    Status::Expired,
+];
+const RUNS: [RunStatus; 6] = [
+    RunStatus::Running,
+    RunStatus::NeedsDecision,
+    RunStatus::Verified,
+    RunStatus::Unverified,
+    RunStatus::EndedWithFailures,
+    RunStatus::Aborted,
+];
 
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let mut registry = Registry::default();
+    process::register(&mut registry, app.started);
+    let families = Families::register(registry.sub_registry_with_prefix("launchgate"));
+    for handle in app.launches.values() {
+        families.fill(&handle.report());
+    }
     let mut text = String::new();
-    encode(&mut text, &registry(&app)).expect("a String takes all");
+    encode(&mut text, &registry).expect("a String takes all");
     let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, media)], text)
 }
 
-fn registry(app: &App) -> Registry {
-    let mut registry = Registry::with_prefix("launchgate");
-    let verdicts = Family::<OfLaunch, Number>::default();
-    let on_schedule = Family::<OfLaunch, Number>::default();
-    let alarms = Family::<OfLaunch, Number>::default();
-    let countdown = Family::<OfLaunch, Number>::default();
-    let published = Family::<OfLaunch, Number>::default();
-    let gates = Family::<OfChecklist, Number>::default();
-    let checks = Family::<OfCheck, Number>::default();
-    let credit = Family::<OfTrigger, Number>::default();
-    let wanted = Family::<OfTrigger, Number>::default();
-    let runs = Family::<OfRun, Number>::default();
-    registry.register("verdict", "The launch's answer: 0 GO, 1 HOLD, 2 NO-GO", verdicts.clone());
-    registry.register(
-        "on_schedule",
-        "Whether every checklist that is due is GO",
-        on_schedule.clone(),
-    );
-    registry.register("alarms", "What is wrong with launchgate or its triggers", alarms.clone());
-    registry.register("seconds_to_go_live", "Until the planned go-live", countdown.clone());
-    registry.register("report_timestamp_seconds", "When the report was made", published.clone());
-    registry.register("gate_verdict", "A checklist's answer: 0 GO, 1 HOLD, 2 NO-GO", gates.clone());
-    registry.register("check", "1 for the outcome that a check has", checks.clone());
-    registry.register("trigger_credit_seconds", "Breach time credited so far", credit.clone());
-    registry.register("trigger_for_seconds", "Breach time needed to fire", wanted.clone());
-    registry.register("run", "1 for the status that a run has", runs.clone());
-    for handle in app.launches.values() {
-        let report = handle.report();
-        let launch = report.launch.to_string();
-        let of = OfLaunch { launch: launch.clone() };
-        verdicts.get_or_create(&of).set(rank(report.verdict));
-        on_schedule.get_or_create(&of).set(f64::from(u8::from(report.on_schedule)));
-        #[expect(clippy::cast_precision_loss, reason = "counts and seconds are far below 2^52")]
-        {
-            alarms.get_or_create(&of).set(report.alarms.len() as f64);
-            countdown.get_or_create(&of).set(report.seconds_to_go_live as f64);
-            published.get_or_create(&of).set(report.as_of.as_millisecond() as f64 / 1_000.0);
+/// The metrics of launches.
+struct Families {
+    verdict: Series,
+    on_schedule: Series,
+    alarms: Series,
+    to_go_live: Series,
+    published: Series,
+    checklist: Series,
+    outcome: Series,
+    observed: Series,
+    fresh_for: Series,
+    trigger: Series,
+    credit: Series,
+    lasts: Series,
+    run: Series,
+}
+
+impl Families {
+    fn register(registry: &mut Registry) -> Self {
+        let mut series = |name: &str, help: &str| {
+            let series = Series::default();
+            registry.register(name, help, series.clone());
+            series
+        };
+        Self {
+            verdict: series("verdict", "Whether this is the launch's answer"),
+            on_schedule: series("on_schedule", "Whether every checklist that is due is GO"),
+            alarms: series("alarms", "How many things are wrong with launchgate itself"),
+            to_go_live: series(
+                "to_go_live_seconds",
+                "Until the planned go-live; negative after it",
+            ),
+            published: series("report_timestamp_seconds", "When the report was made"),
+            checklist: series("checklist_verdict", "Whether this is the checklist's answer"),
+            outcome: series("check_outcome", "Whether this is how the check stands"),
+            observed: series("check_observed_timestamp_seconds", "When the check last looked"),
+            fresh_for: series("check_fresh_for_seconds", "How long what a check saw counts"),
+            trigger: series("trigger_state", "Whether this is where the trigger stands"),
+            credit: series("trigger_credit_seconds", "Breach time credited so far"),
+            lasts: series("trigger_for_seconds", "Breach time needed to fire"),
+            run: series("run_status", "Whether this is how the run stands"),
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts and seconds are far below 2^52")]
+    fn fill(&self, report: &Report) {
+        let of = vec![("launch", report.launch.to_string())];
+        for verdict in VERDICTS {
+            set(&self.verdict, &of, [("verdict", verdict.name())], is(verdict == report.verdict));
+        }
+        set(&self.on_schedule, &of, [], is(report.on_schedule));
+        set(&self.alarms, &of, [], report.alarms.len() as f64);
+        set(&self.to_go_live, &of, [], report.seconds_to_go_live as f64);
+        set(&self.published, &of, [], seconds(report.as_of));
         for list in &report.checklists {
-            let checklist = list.id.to_string();
-            gates
-                .get_or_create(&OfChecklist { launch: launch.clone(), checklist })
-                .set(rank(list.verdict));
+            for verdict in VERDICTS {
+                let labels = [("checklist", list.id.as_str()), ("verdict", verdict.name())];
+                set(&self.checklist, &of, labels, is(verdict == list.verdict));
+            }
             for check in &list.checks {
-                let outcome = check.outcome.name();
-                let of = OfCheck { launch: launch.clone(), check: check.id.to_string(), outcome };
-                checks.get_or_create(&of).set(1.0);
+                self.check(&of, check);
             }
         }
         for trigger in &report.triggers {
-            let (state, trigger_name) = (trigger.state.name(), trigger.id.to_string());
-            let of = OfTrigger { launch: launch.clone(), trigger: trigger_name, state };
-            credit.get_or_create(&of).set(trigger.credit);
-            wanted.get_or_create(&of).set(trigger.lasts);
+            self.trigger(&of, trigger);
         }
         for run in &report.runs {
-            let status = run.status.name();
-            runs.get_or_create(&OfRun { launch: launch.clone(), run: run.id.0.clone(), status })
-                .set(1.0);
+            for status in RUNS {
+                let labels = [("run", run.id.0.as_str()), ("status", status.name())];
+                set(&self.run, &of, labels, is(status == run.status));
+            }
         }
     }
-    registry
+
+    fn check(&self, of: &[(&'static str, String)], check: &CheckReport) {
+        let (list, name) = (check.id.checklist.as_str(), check.id.check.as_str());
+        let labels = [("checklist", list), ("check", name)];
+        for outcome in OUTCOMES {
+            let labels = [labels[0], labels[1], ("outcome", outcome.name())];
+            set(&self.outcome, of, labels, is(outcome.name() == check.outcome.name()));
+        }
+        if let Some(at) = check.observed_at {
+            set(&self.observed, of, labels, seconds(at));
+        }
+        if let Some(fresh_for) = check.fresh_for {
+            set(&self.fresh_for, of, labels, fresh_for);
+        }
+    }
+
+    fn trigger(&self, of: &[(&'static str, String)], trigger: &TriggerReport) {
+        let label = ("trigger", trigger.id.as_str());
+        for state in STATES {
+            set(&self.trigger, of, [label, ("state", state.name())], is(state == trigger.state));
+        }
+        set(&self.credit, of, [label], trigger.credit);
+        set(&self.lasts, of, [label], trigger.lasts);
+    }
+}
+
+fn set<const N: usize>(
+    series: &Series,
+    of: &[(&'static str, String)],
+    labels: [(&'static str, &str); N],
+    value: f64,
+) {
+    let mut all = of.to_vec();
+    all.extend(labels.map(|(name, value)| (name, value.to_owned())));
+    series.get_or_create(&all).set(value);
+}
+
+fn is(so: bool) -> f64 {
+    f64::from(u8::from(so))
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }

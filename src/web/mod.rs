@@ -3,10 +3,13 @@
 
 mod api;
 pub mod auth;
+mod basic;
 mod error;
+mod events;
 mod gatekeeper;
 mod metrics;
-pub mod page;
+mod page;
+mod process;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +19,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use launchgate_core::name::Name;
 use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use self::auth::Tokens;
 use crate::engine::{Handle, SharedStore};
@@ -40,6 +45,8 @@ pub struct App {
     pub hosts: Arc<Vec<String>>,
     /// Room for live streams.
     pub streams: Arc<Semaphore>,
+    /// When the daemon started.
+    started: Timestamp,
 }
 
 impl App {
@@ -56,6 +63,7 @@ impl App {
             tokens: Arc::new(tokens),
             hosts: Arc::new(hosts),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            started: Timestamp::now(),
         }
     }
 }
@@ -71,7 +79,7 @@ pub fn router(app: App) -> Router {
         .route("/launches/{launch}/triggers", get(api::triggers))
         .route("/launches/{launch}/runs", get(api::runs))
         .route("/launches/{launch}/runs/{run}", get(api::run))
-        .route("/launches/{launch}/events", get(api::events))
+        .route("/launches/{launch}/events", get(events::events))
         .route("/launches/{launch}/sign-offs", post(api::sign))
         .route("/launches/{launch}/milestones", post(api::milestone))
         .route("/launches/{launch}/triggers/{trigger}/fire", post(api::fire))
@@ -87,7 +95,8 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
         .fallback(error::no_such_page)
-        .layer(axum::middleware::from_fn_with_state(app.clone(), gatekeeper::guard))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(gatekeeper::panicked))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), gatekeeper::guard))
         .with_state(app)
 }

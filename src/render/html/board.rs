@@ -1,0 +1,118 @@
+//! The board: the answer, then what blocks it and who must act, then everything else.
+
+use launchgate_core::gate::Blocker;
+use launchgate_core::report::{Report, TriggerReport};
+use maud::{Markup, html};
+
+use super::super::words::{self, ago, countdown, tame};
+use super::checklist::checklist;
+use super::run::run;
+use super::{badge, link};
+
+/// What changes with every report. Its parts are always there, so that a live page can compare them one by one.
+pub fn board(report: &Report) -> Markup {
+    html! {
+        (headline(report))
+        div #alarms role="alert" {
+            @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (tame(alarm)) } }
+        }
+        (blockers(report))
+        div #runs { @for each in &report.runs { (run(each, report)) } }
+        (triggers(report))
+        section #checklists aria-labelledby="checklists-title" {
+            h2 #checklists-title { "Checklists" }
+            @for list in &report.checklists { (checklist(list, report)) }
+        }
+        (milestones(report))
+    }
+}
+
+fn headline(report: &Report) -> Markup {
+    let tone = words::verdict(report.verdict);
+    html! {
+        header #headline.headline.(tone.class()) data-verdict=(report.verdict.name()) {
+            div.answer aria-live="polite" aria-atomic="true" {
+                p.question { (tame(&report.question)) }
+                h1 { span aria-hidden="true" { (tone.mark()) " " } (report.verdict.name()) }
+            }
+            p.countdown role="timer" {
+                span #countdown data-seconds=(report.seconds_to_go_live) { (countdown(report.seconds_to_go_live)) }
+                small { "Go-live " (report.go_live) }
+            }
+            div.what {
+                p { strong { (tame(&report.title)) } " · version " (tame(&report.version)) " · " (report.phase.name()) }
+                p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
+                p.fine {
+                    "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
+                    @for (name, url) in &report.links { " · " (link(name, url)) }
+                }
+            }
+        }
+    }
+}
+
+fn blockers(report: &Report) -> Markup {
+    html! {
+        section #blockers aria-labelledby="blockers-title" hidden[report.blockers.is_empty()] {
+            h2 #blockers-title { "Blockers" }
+            ul.cards { @for each in &report.blockers { (blocker(each, report)) } }
+        }
+    }
+}
+
+fn blocker(blocker: &Blocker, report: &Report) -> Markup {
+    html! {
+        li {
+            (badge(blocker.why.name(), words::why(blocker.why))) " "
+            strong { (tame(&blocker.title)) } " "
+            @if let Some(check) = &blocker.check { code { (check) } }
+            p { (tame(&blocker.because)) }
+            @if let Some(who) = words::who(blocker, report) { p.fine { "Owner: " strong { (who) } } }
+        }
+    }
+}
+
+fn triggers(report: &Report) -> Markup {
+    html! {
+        section #triggers aria-labelledby="triggers-title" hidden[report.triggers.is_empty()] {
+            h2 #triggers-title { "Rollback triggers" }
+            ul.cards { @for each in &report.triggers { (trigger(each, report)) } }
+        }
+    }
+}
+
+fn trigger(trigger: &TriggerReport, report: &Report) -> Markup {
+    let credit = words::credit(trigger);
+    html! {
+        li {
+            (badge(trigger.state.name(), words::trigger(trigger.state))) " "
+            strong { (trigger.id) } " "
+            span.fine {
+                (words::mode(trigger.mode)) " " code { (trigger.procedure) } ", watches " code { (trigger.check) }
+                @if let Some(since) = trigger.since { ", since " (ago(since, report.as_of)) }
+            }
+            div.credit {
+                progress max=(trigger.lasts) value=(trigger.credit.min(trigger.lasts))
+                    aria-label={ "Breach credited to " (trigger.id) } { (credit) }
+                span { (credit) " of breach" }
+            }
+            p { (tame(&trigger.because)) }
+        }
+    }
+}
+
+fn milestones(report: &Report) -> Markup {
+    html! {
+        section #milestones aria-labelledby="milestones-title" hidden[report.milestones.is_empty()] {
+            h2 #milestones-title { "Milestones" }
+            ol {
+                @for reached in &report.milestones {
+                    li {
+                        time datetime=(reached.at) { (format!("{:.0}", reached.at)) } " "
+                        strong { (reached.milestone) } " by " (tame(&reached.by))
+                    }
+                }
+            }
+        }
+    }
+}

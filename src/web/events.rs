@@ -1,0 +1,48 @@
+//! The live stream of a launch: server-sent events that say *that* there is a newer report, not what is in it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::{Stream, stream};
+
+use super::App;
+use super::api::{find, summary};
+use super::error::ApiError;
+
+/// Between two events of one stream: what is published meanwhile is one event.
+const CALM: Duration = Duration::from_millis(500);
+/// After this long without a report the stream says that it lives, so that a reader can tell silence from loss.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// A `report` event when the stream opens and one whenever a newer report is published, with the report's time as its id.
+/// The stream ends with its launch's engine.
+///
+/// # Errors
+/// There is no such launch, or too many streams are open.
+pub(super) async fn events(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let mut reports = find(&app, &launch)?.reports();
+    let room = app.streams.clone().try_acquire_owned().map_err(|_| {
+        let message = "as many live streams are open as the daemon serves";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", message)
+            .hint("close some pages, or ask for the report every now and then")
+    })?;
+    // The report at hand is the first event.
+    reports.mark_changed();
+    let stream =
+        stream::unfold((reports, room, Duration::ZERO), |(mut reports, room, pause)| async move {
+            tokio::time::sleep(pause).await;
+            reports.changed().await.ok()?;
+            let report = reports.borrow_and_update().clone();
+            let event = Event::default().event("report").id(report.as_of.to_string());
+            let event = event.json_data(summary(&report)).unwrap_or_default();
+            Some((Ok(event), (reports, room, CALM)))
+        });
+    let alive = Event::default().event("alive").data("");
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE).event(alive)))
+}
