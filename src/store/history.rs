@@ -11,7 +11,7 @@ use super::Retention;
 const TRIM_EVERY: i64 = 64;
 /// How many observations that are too old go at a time; more than can come in between.
 const EXPIRE_AT_ONCE: i64 = 256;
-/// How many a pruning takes in one transaction, so that others can write in between.
+/// How many a pruning takes in one transaction, so that the log beside the file stays short.
 const PRUNE_AT_ONCE: i64 = 4_096;
 
 /// Adds the check's `seen`th observation, and drops what is beyond the bounds.

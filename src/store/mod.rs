@@ -60,7 +60,8 @@ pub trait Store: Send {
     ) -> Result<Vec<Observation>, StoreError>;
 
     /// Drops the observations that were committed before an instant, and says how many those were. A store that keeps
-    /// no history has none to drop; one that does bounds it by itself as well, so nobody has to call this.
+    /// no history has none to drop; one that does bounds it by itself as well, so nobody has to call this. It takes
+    /// the longer the more there is to drop, and the store does nothing else until then.
     fn prune(&mut self, _before: Timestamp) -> Result<usize, StoreError> {
         Ok(0)
     }
