@@ -10,12 +10,16 @@ use super::{Attempt, Done};
 
 /// How much sooner than the step's deadline the command is asked to stop, so that it has time to.
 const GRACE: Duration = Duration::from_secs(5);
+/// How many lines from the end of each output are shown.
+const LINES: usize = 5;
+/// How many characters of them; both outputs and how it ended fit into what a report keeps of a text.
+const CHARACTERS: usize = 200;
 
 impl Attempt {
     pub(super) async fn exec(&self) -> Done {
         match self.command() {
             Ok(command) => match command.run().await {
-                Ok(outcome) => told(&outcome),
+                Ok(outcome) => self.told(&outcome),
                 Err(error) => (Ended::Failed, with_source(&error)),
             },
             Err(done) => done,
@@ -49,27 +53,39 @@ impl Attempt {
         }
         Ok(command)
     }
+
+    fn told(&self, outcome: &Outcome) -> Done {
+        let (how, mut says) = match outcome.ended {
+            command::Ended::Exited(0) => (Ended::Succeeded, "exit 0".to_owned()),
+            command::Ended::Exited(code) => (Ended::Failed, format!("exit {code}")),
+            command::Ended::Signalled(signal) => {
+                (Ended::Failed, format!("ended by signal {signal}"))
+            }
+            command::Ended::TimedOut => (Ended::TimedOut, "stopped at its deadline".to_owned()),
+        };
+        if outcome.detached {
+            says += "; a process that it left behind still runs";
+        }
+        for (name, output) in [("stderr", &outcome.stderr), ("stdout", &outcome.stdout)] {
+            // Before it is shortened, so that no half of a secret is left.
+            let text = self.hidden(output.text());
+            let last = last_of(&text);
+            if !last.is_empty() {
+                says += &format!("; {name}: {last}");
+            }
+        }
+        (how, says)
+    }
 }
 
-fn told(outcome: &Outcome) -> Done {
-    let (how, mut says) = match outcome.ended {
-        command::Ended::Exited(0) => (Ended::Succeeded, "exit 0".to_owned()),
-        command::Ended::Exited(code) => (Ended::Failed, format!("exit {code}")),
-        command::Ended::Signalled(signal) => (Ended::Failed, format!("ended by signal {signal}")),
-        command::Ended::TimedOut => (Ended::TimedOut, "stopped at its deadline".to_owned()),
-    };
-    if outcome.detached {
-        says += "; a process that it left behind still runs";
+/// The last lines of an output, shortened from the front: what went wrong stands at the end.
+fn last_of(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(LINES)..].join(" / ");
+    match last.char_indices().rev().nth(CHARACTERS - 1) {
+        Some((start, _)) if start > 0 => format!("…{}", &last[start..]),
+        _ => last,
     }
-    for output in [&outcome.stdout, &outcome.stderr] {
-        let text = output.text();
-        let lines: Vec<&str> = text.trim().lines().collect();
-        if !lines.is_empty() {
-            says += "\n";
-            says += &lines[lines.len().saturating_sub(5)..].join("\n");
-        }
-    }
-    (how, says)
 }
 
 fn with_source(error: &dyn std::error::Error) -> String {

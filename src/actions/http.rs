@@ -41,8 +41,7 @@ impl Attempt {
             headers.insert(name, value);
         }
         let body = settings.body.as_deref().map(|body| self.filled(body)).unwrap_or_default();
-        // Most of the step's time, so that an answer that does not come is told as such.
-        let within = self.perform.step.timeout.mul_f64(0.9);
+        let within = self.perform.step.timeout;
         let sent = http::send(method, &url, headers, body.into_bytes(), within).await;
         Ok(judged(&sent, &settings.expect_status, within))
     }

@@ -9,36 +9,58 @@ mod tests;
 mod wait;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use launchgate_core::plan::Plan;
 use launchgate_core::run::Ended;
 use launchgate_core::state::Perform;
+use launchgate_core::time::format_duration;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::engine::Handle;
 
+/// The shortest secret that is hidden in what there is to see; a shorter one would tear ordinary words apart.
+const HIDDEN_FROM: usize = 4;
+
 /// Everything that an attempt at a step may know.
 pub(crate) struct Attempt {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) folder: PathBuf,
-    pub(crate) handle: Handle,
-    pub(crate) perform: Perform,
+    plan: Arc<Plan>,
+    folder: PathBuf,
+    handle: Handle,
+    perform: Perform,
+    /// The secrets that were read for it, which must not come back in what there is to see.
+    secrets: Mutex<Vec<SecretString>>,
 }
 
 /// How an attempt ended, and what there is to see of it.
 pub(crate) type Done = (Ended, String);
 
 impl Attempt {
-    /// Does it. Runs until it is done: the deadline is the executor's, except for a command, which is stopped gently.
+    pub(crate) fn new(plan: Arc<Plan>, folder: PathBuf, handle: Handle, perform: Perform) -> Self {
+        Self { plan, folder, handle, perform, secrets: Mutex::default() }
+    }
+
+    /// Does it, within the step's timeout: each action ends by itself then and tells how far it came. What there is to
+    /// see holds none of the secrets that went into it.
     pub(crate) async fn make(&self) -> Done {
+        let (how, evidence) = self.act().await;
+        (how, self.hidden(evidence))
+    }
+
+    async fn act(&self) -> Done {
+        let timeout = self.perform.step.timeout;
         match self.perform.step.action.as_str() {
             "exec" => self.exec().await,
             "http" => self.http().await,
             "notify" => self.notify().await,
             "wait" => self.wait().await,
             // A person does it and says so; until then there is nothing to do here.
-            "manual" => std::future::pending().await,
+            "manual" => {
+                tokio::time::sleep(timeout).await;
+                let within = format_duration(timeout);
+                (Ended::TimedOut, format!("nobody said within {within} that it was done"))
+            }
             other => (Ended::Failed, format!("there is no action `{other}`")),
         }
     }
@@ -77,13 +99,28 @@ impl Attempt {
     fn secret(
         &self,
         value: &launchgate_probes::secret::TextOrCredential,
-    ) -> Result<secrecy::SecretString, Done> {
+    ) -> Result<SecretString, Done> {
         use launchgate_probes::secret::TextOrCredential;
         match value {
             TextOrCredential::Text(text) => Ok(self.filled(text).into()),
-            TextOrCredential::Credential(credential) => credential
-                .resolve_in(&self.folder)
-                .map_err(|failure| (Ended::Failed, failure.message)),
+            TextOrCredential::Credential(credential) => {
+                let secret = credential
+                    .resolve_in(&self.folder)
+                    .map_err(|failure| (Ended::Failed, failure.message))?;
+                self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret.clone());
+                Ok(secret)
+            }
         }
+    }
+
+    /// A text without the secrets that were read for this attempt: scripts and servers repeat what they are given.
+    fn hidden(&self, mut text: String) -> String {
+        for secret in self.secrets.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let secret = secret.expose_secret();
+            if secret.len() >= HIDDEN_FROM && text.contains(secret) {
+                text = text.replace(secret, "[hidden]");
+            }
+        }
+        text
     }
 }

@@ -1,7 +1,10 @@
-//! `notify`: a message to channels, as JSON with a `text`, each tried a few times.
+//! `notify`: a message to channels, as JSON with a `text`, to all of them at once, each tried a few times.
+//!
+//! A message that got no answer is sent again: two are better than none.
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use launchgate_core::name::Name;
 use launchgate_core::run::Ended;
 use launchgate_probes::secret::TextOrCredential;
@@ -9,13 +12,16 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::settings::NotifySettings;
 use super::{Attempt, Done};
 use crate::http::{self, Sent};
 
 const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(2);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long one try may take, if the step has as much time.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Attempt {
@@ -25,21 +31,28 @@ impl Attempt {
             Err(done) => return done,
         };
         let message = self.filled(&settings.message);
-        let mut told = Vec::new();
-        let mut how = Ended::Succeeded;
-        for channel in &settings.to {
-            match self.deliver(channel, &message).await {
-                Ok(()) => told.push(format!("{channel}: delivered")),
-                Err(why) => {
-                    how = Ended::Failed;
-                    told.push(format!("{channel}: {why}"));
-                }
-            }
-        }
-        (how, told.join("\n"))
+        let deadline = Instant::now() + self.perform.step.timeout;
+        let sends = settings.to.iter().map(|channel| self.deliver(channel, &message, deadline));
+        let ends = join_all(sends).await;
+        let how = if ends.iter().all(Result::is_ok) { Ended::Succeeded } else { Ended::Failed };
+        let told: Vec<String> = settings
+            .to
+            .iter()
+            .zip(ends)
+            .map(|(channel, end)| match end {
+                Ok(()) => format!("{channel}: delivered"),
+                Err(why) => format!("{channel}: {why}"),
+            })
+            .collect();
+        (how, told.join("; "))
     }
 
-    async fn deliver(&self, channel: &Name, message: &str) -> Result<(), String> {
+    async fn deliver(
+        &self,
+        channel: &Name,
+        message: &str,
+        deadline: Instant,
+    ) -> Result<(), String> {
         let url = self.address(channel)?;
         let body = json!({
             "text": message,
@@ -50,15 +63,20 @@ impl Attempt {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut why = String::new();
-        for attempt in 1..=TRIES {
+        for left in (1..=TRIES).rev() {
             let body = body.to_string().into_bytes();
-            why = match http::send(Method::POST, &url, headers.clone(), body, TIMEOUT).await {
+            // A share of what is left, so that the last try has its time as well.
+            let within = (deadline.saturating_duration_since(Instant::now()) / left).min(TIMEOUT);
+            why = match http::send(Method::POST, &url, headers.clone(), body, within).await {
                 Sent::Answered { status: 200..=299, .. } => return Ok(()),
+                Sent::Answered { status, .. } if !may_change(status) => {
+                    return Err(format!("not delivered: status {status}"));
+                }
                 Sent::Answered { status, .. } => format!("status {status}"),
                 Sent::NotSent(why) | Sent::NoAnswer(why) => why,
             };
-            if attempt < TRIES {
-                tokio::time::sleep(PAUSE).await;
+            if left > 1 {
+                tokio::time::sleep_until(deadline.min(Instant::now() + PAUSE)).await;
             }
         }
         Err(format!("not delivered in {TRIES} tries: {why}"))
@@ -72,4 +90,9 @@ impl Attempt {
         let url = self.secret(&url).map_err(|(_, why)| why)?;
         url.expose_secret().parse().map_err(|e| format!("its address cannot be read: {e}"))
     }
+}
+
+/// Whether another try can end otherwise: the channel was busy or broken, and did not refuse the message.
+fn may_change(status: u16) -> bool {
+    status >= 500 || matches!(status, 408 | 425 | 429)
 }

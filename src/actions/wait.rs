@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use launchgate_core::report::{CheckReport, Report};
 use launchgate_core::run::Ended;
 use launchgate_core::time::{elapsed, format_duration};
+use tokio::time::{Instant, timeout_at};
 
 use super::settings::WaitSettings;
 use super::{Attempt, Done};
@@ -26,11 +27,11 @@ impl Attempt {
         };
         let mut reports = self.handle.reports();
         let began = reports.borrow_and_update().as_of;
-        let mut since: Option<Timestamp> = None;
+        let mut since: Option<(Timestamp, Instant)> = None;
         let mut missing = "nothing was seen since the step began".to_owned();
-        let deadline = tokio::time::Instant::now() + self.perform.step.timeout.mul_f64(0.95);
+        let deadline = Instant::now() + self.perform.step.timeout;
         loop {
-            match tokio::time::timeout_at(deadline, reports.changed()).await {
+            match timeout_at(deadline, reports.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return (Ended::InDoubt, "the daemon is shutting down".to_owned()),
                 Err(_) => return (Ended::TimedOut, missing),
@@ -39,8 +40,9 @@ impl Attempt {
             match standing(&settings, &report, began) {
                 Standing::Missing(why) => (since, missing) = (None, why),
                 Standing::Passing => {
-                    let start = *since.get_or_insert(report.as_of);
-                    let lasted = elapsed(start, report.as_of);
+                    let (wall, start) = *since.get_or_insert((report.as_of, Instant::now()));
+                    // The smaller of both, since a wall clock can be stepped.
+                    let lasted = elapsed(wall, report.as_of).min(start.elapsed());
                     missing = format!(
                         "all pass, for {} of {}",
                         format_duration(lasted),
@@ -74,7 +76,7 @@ fn standing(settings: &WaitSettings, report: &Report, began: Timestamp) -> Stand
             None => missing.push(format!("{path}: the plan has no such check any more")),
         }
     }
-    if missing.is_empty() { Standing::Passing } else { Standing::Missing(missing.join("\n")) }
+    if missing.is_empty() { Standing::Passing } else { Standing::Missing(missing.join("; ")) }
 }
 
 fn is_new(check: &CheckReport, began: Timestamp) -> bool {

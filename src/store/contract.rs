@@ -1,4 +1,4 @@
-//! What every store must do. A new one joins the list at the end.
+//! What every store must do. A new one holds itself to [`contract`].
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use launchgate_core::milestone::{Milestone, Reached};
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::procedure::{Effect, Procedure, Step};
 use launchgate_core::reading::Readings;
-use launchgate_core::run::{Ended, Run};
+use launchgate_core::run::{Choice, Ended, Run, RunEvent, RunStatus};
 use launchgate_core::time::Moment;
 use launchgate_core::trigger;
 
 use super::*;
 
-fn launch() -> Name {
+pub(super) fn launch() -> Name {
     Name::of("shop")
 }
 
-fn at() -> Timestamp {
+pub(super) fn at() -> Timestamp {
     "2026-12-01T09:00:00Z".parse().unwrap()
 }
 
-fn observed(check: &str, value: f64) -> Record {
+pub(super) fn observed(check: &str, value: f64) -> Record {
     let outcome = if value.is_nan() {
         Err(Failure::new(Cause::Timeout, "no answer"))
     } else {
@@ -33,11 +33,11 @@ fn observed(check: &str, value: f64) -> Record {
     Record::Observed { check: check.parse().unwrap(), checklist_hash, memory: Box::new(memory) }
 }
 
-fn reached(milestone: Milestone) -> Record {
+pub(super) fn reached(milestone: Milestone) -> Record {
     Record::Reached(Reached { milestone, at: at(), by: "alice".into() })
 }
 
-fn run(generation: u32) -> Run {
+pub(super) fn run(generation: u32) -> Run {
     let step = Step {
         id: Name::of("revert"),
         action: Name::of("exec"),
@@ -56,18 +56,19 @@ fn happened(run: &Run, event: RunEvent) -> Record {
     Record::Run { run: run.id.clone(), event }
 }
 
-use launchgate_core::run::RunEvent;
-
 fn started(run: &Run) -> Record {
     happened(run, RunEvent::StepStarted { step: 0, attempt: 1, at: at() })
 }
 
 /// Holds a store to the contract; `again` opens it anew.
-fn contract<S: Store>(open: impl Fn() -> S, again: impl Fn(S) -> S) {
+pub(super) fn contract<S: Store>(open: impl Fn() -> S, again: impl Fn(S) -> S) {
     what_is_kept_comes_back(open(), &again);
     all_or_nothing(open());
     a_deployment_has_one_run_and_a_launch_one_in_flight(open());
+    an_event_needs_its_run(open());
     history_is_bounded_and_newest_first(open());
+    what_is_too_old_goes(open());
+    pruning_takes_what_came_before(open());
     launches_do_not_mix(open());
 }
 
@@ -131,11 +132,34 @@ fn a_deployment_has_one_run_and_a_launch_one_in_flight<S: Store>(mut store: S) {
         let refused = store.commit(&launch(), at(), &created(again)).unwrap_err();
         assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
     }
-    let finished =
-        RunEvent::Finished { status: launchgate_core::run::RunStatus::Verified, at: at() };
+    let finished = RunEvent::Finished { status: RunStatus::Verified, at: at() };
     store.commit(&launch(), at(), &[happened(&first, finished)]).unwrap();
     store.commit(&launch(), at(), &created(&second)).unwrap();
-    assert_eq!(store.load(&launch()).unwrap().runs.len(), 2);
+    let failed = RunEvent::StepEnded {
+        step: 0,
+        attempt: 1,
+        how: Ended::Failed,
+        evidence: "exit 1".into(),
+        at: at(),
+    };
+    let aborted = RunEvent::Decided {
+        step: 0,
+        decision: Choice::Abort,
+        person: Name::of("alice"),
+        reason: "by hand".into(),
+        at: at(),
+    };
+    let end = [started(&second), happened(&second, failed), happened(&second, aborted)];
+    store.commit(&launch(), at(), &end).unwrap();
+    store.commit(&launch(), at(), &created(&run(3))).unwrap();
+    let kept: Vec<_> = store.load(&launch()).unwrap().runs.iter().map(|r| r.status).collect();
+    assert_eq!(kept, [RunStatus::Verified, RunStatus::Aborted, RunStatus::Running]);
+}
+
+fn an_event_needs_its_run<S: Store>(mut store: S) {
+    let refused = store.commit(&launch(), at(), &[started(&run(1))]).unwrap_err();
+    assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
+    assert_eq!(store.load(&launch()).unwrap(), Saved::default());
 }
 
 fn history_is_bounded_and_newest_first<S: Store>(mut store: S) {
@@ -152,6 +176,46 @@ fn history_is_bounded_and_newest_first<S: Store>(mut store: S) {
     assert_eq!(store.history(&launch(), &check, 5).unwrap().len(), 5);
 }
 
+/// Days after [`at`].
+fn later(days: i64) -> Timestamp {
+    at() + jiff::SignedDuration::from_hours(24 * days)
+}
+
+fn values<S: Store>(store: &mut S, check: &str) -> Vec<f64> {
+    let all = store.history(&launch(), &check.parse().unwrap(), usize::MAX).unwrap();
+    let value = |o: &Observation| match o.outcome.as_ref().unwrap().get("value") {
+        Some(launchgate_core::reading::Value::Number(number)) => *number,
+        other => panic!("{other:?}"),
+    };
+    all.iter().map(value).collect()
+}
+
+fn what_is_too_old_goes<S: Store>(mut store: S) {
+    store.commit(&launch(), at(), &[observed("a/b", 1.0)]).unwrap();
+    store.commit(&launch(), later(10), &[observed("a/b", 2.0)]).unwrap();
+    // Enough to come upon what is too old, however seldom a store looks.
+    let more: Vec<Record> = (0..128).map(|_| observed("a/b", 3.0)).collect();
+    store.commit(&launch(), later(20), &more).unwrap();
+    let kept = values(&mut store, "a/b");
+    assert_eq!((kept.len(), kept.last()), (129, Some(&2.0)), "the first is 20 days old");
+    let memory = &store.load(&launch()).unwrap().checks[0].memory;
+    assert!(memory.last.is_some(), "what is remembered of a check does not age");
+}
+
+fn pruning_takes_what_came_before<S: Store>(mut store: S) {
+    for day in 0..5 {
+        let seen = [observed("a/b", f64::from(day)), observed("a/c", f64::from(day))];
+        store.commit(&launch(), later(day.into()), &seen).unwrap();
+        store.commit(&Name::of("other"), later(day.into()), &seen[..1]).unwrap();
+    }
+    store.commit(&launch(), at(), &[reached(Milestone::DeployStarted)]).unwrap();
+    assert_eq!(store.prune(later(3)).unwrap(), 9, "three days of three checks");
+    assert_eq!(values(&mut store, "a/b"), [4.0, 3.0]);
+    assert_eq!(store.prune(later(3)).unwrap(), 0);
+    let saved = store.load(&launch()).unwrap();
+    assert_eq!((saved.checks.len(), saved.milestones.len()), (2, 1), "the rest is for good");
+}
+
 fn launches_do_not_mix<S: Store>(mut store: S) {
     store.commit(&launch(), at(), &[reached(Milestone::Live), observed("a/b", 1.0)]).unwrap();
     assert_eq!(store.load(&Name::of("other")).unwrap(), Saved::default());
@@ -161,64 +225,4 @@ fn launches_do_not_mix<S: Store>(mut store: S) {
 #[test]
 fn the_memory_store_keeps_the_contract() {
     contract(MemoryStore::default, |store| store);
-}
-
-/// A folder that ends with the test.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = format!("launchgate-store-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(folder);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
-#[test]
-fn the_sqlite_store_keeps_the_contract() {
-    let folder = Folder::new("contract");
-    let next = std::cell::Cell::new(0);
-    let path = |i: i32| folder.0.join(format!("{i}.db"));
-    let open = || {
-        next.set(next.get() + 1);
-        SqliteStore::open(&path(next.get())).unwrap()
-    };
-    contract(open, |store| {
-        drop(store);
-        SqliteStore::open(&path(next.get())).unwrap()
-    });
-}
-
-#[test]
-fn two_daemons_cannot_have_one_file() {
-    let folder = Folder::new("lock");
-    let path = folder.0.join("store.db");
-    let held = SqliteStore::open(&path).unwrap();
-    let refused = SqliteStore::open(&path).unwrap_err().to_string();
-    assert!(refused.starts_with("another daemon holds the store"), "{refused}");
-    drop(held);
-    assert!(SqliteStore::open(&path).is_ok());
-}
-
-#[test]
-fn a_full_disk_keeps_nothing_of_a_batch_and_says_so() {
-    let folder = Folder::new("full");
-    let mut store = SqliteStore::open(&folder.0.join("store.db")).unwrap();
-    store.bound_pages(40);
-    let batch: Vec<Record> = std::iter::once(reached(Milestone::Live))
-        .chain((0..2_000).map(|_| observed("a/b", 1.0)))
-        .collect();
-    let refused = store.commit(&launch(), at(), &batch).unwrap_err();
-    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
-    assert!(refused.to_string().ends_with("database or disk is full"), "{refused}");
-    assert_eq!(store.load(&launch()).unwrap(), Saved::default());
-    store.bound_pages(100_000);
-    store.commit(&launch(), at(), &batch).unwrap();
 }

@@ -5,8 +5,12 @@
 
 #[cfg(test)]
 mod contract;
+mod history;
 mod memory;
+mod retention;
 mod sqlite;
+#[cfg(test)]
+mod sqlite_tests;
 
 use jiff::Timestamp;
 use launchgate_core::name::{CheckPath, Name};
@@ -14,9 +18,10 @@ use launchgate_core::observation::Observation;
 use launchgate_core::state::{Record, Saved};
 
 pub use self::memory::MemoryStore;
+pub use self::retention::Retention;
 pub use self::sqlite::SqliteStore;
 
-/// How many observations of a check are kept.
+/// How many observations of a check are kept unless something else is asked for.
 pub const HISTORY: usize = 1_000;
 
 /// Why a store could not do what it was asked.
@@ -46,11 +51,18 @@ pub trait Store: Send {
         records: &[Record],
     ) -> Result<(), StoreError>;
 
-    /// The newest observations of a check, newest first; at most [`HISTORY`] are there.
+    /// The newest observations of a check, newest first; at most as many as the store's [`Retention`] keeps are there.
     fn history(
         &mut self,
         launch: &Name,
         check: &CheckPath,
         limit: usize,
     ) -> Result<Vec<Observation>, StoreError>;
+
+    /// Drops the observations that were committed before an instant, and says how many those were. A store that keeps
+    /// no history has none to drop; one that does bounds it by itself as well, so nobody has to call this. It takes
+    /// the longer the more there is to drop, and the store does nothing else until then.
+    fn prune(&mut self, _before: Timestamp) -> Result<usize, StoreError> {
+        Ok(0)
+    }
 }

@@ -1,29 +1,28 @@
 //! The embedded store: one SQLite file, in WAL mode and fully synchronous, held by one daemon at a time.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
 use launchgate_core::run::{Run, RunEvent};
 use launchgate_core::state::{Record, Saved, SavedCheck, SavedTrigger};
-use rusqlite::{Connection, ErrorCode, Transaction, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{HISTORY, Store, StoreError};
+use super::{Retention, Store, StoreError, history};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-const MIGRATIONS: [&str; 1] = [include_str!("sqlite_1.sql")];
-/// A check's history is trimmed once per this many observations, and may be longer by as many until then.
-const TRIM_EVERY: i64 = 64;
+pub(super) const MIGRATIONS: [&str; 2] =
+    [include_str!("sqlite_1.sql"), include_str!("sqlite_2.sql")];
 
 /// An SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
+    retention: Retention,
     /// Held as long as the store is: another daemon on the same file would act a second time.
     _lock: std::fs::File,
 }
@@ -34,13 +33,22 @@ impl SqliteStore {
     /// # Errors
     /// Another daemon has it, it cannot be read or written, or a newer launchgate wrote it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock(path)?;
+        Self::open_keeping(path, Retention::default())
+    }
+
+    /// Opens a file as [`Self::open`] does, with other bounds for its history.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_keeping(path: &Path, retention: Retention) -> Result<Self, StoreError> {
         let shown = path.display();
-        let fail = |e: rusqlite::Error| StoreError::Unavailable(format!("the store {shown}: {e}"));
-        private(path).map_err(|e| StoreError::Unavailable(format!("the store {shown}: {e}")))?;
-        let connection = Connection::open(path).map_err(fail)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
+        let fail =
+            |e: &dyn std::fmt::Display| StoreError::Unavailable(format!("the store {shown}: {e}"));
+        let path = resolved(path).map_err(|e| fail(&e))?;
+        let lock = lock(&path)?;
+        let connection = Connection::open(&path).map_err(|e| fail(&e))?;
         for (pragma, wanted) in [
+            ("busy_timeout", "5000"),
             ("journal_mode", "wal"),
             ("synchronous", "2"),
             ("foreign_keys", "1"),
@@ -49,7 +57,7 @@ impl SqliteStore {
         ] {
             set(&connection, pragma, wanted)?;
         }
-        let mut store = Self { connection, path: path.to_owned(), _lock: lock };
+        let mut store = Self { connection, path, retention, _lock: lock };
         store.migrate()?;
         Ok(store)
     }
@@ -143,9 +151,10 @@ impl SqliteStore {
     }
 
     fn write(&mut self, launch: &Name, at: Timestamp, records: &[Record]) -> Result<(), Trouble> {
-        let transaction = self.connection.transaction()?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for record in records {
-            keep(&transaction, launch, at, record)?;
+            keep(&transaction, launch, at, record, self.retention)?;
         }
         Ok(transaction.commit()?)
     }
@@ -180,19 +189,16 @@ impl Store for SqliteStore {
         check: &CheckPath,
         limit: usize,
     ) -> Result<Vec<Observation>, StoreError> {
+        let limit = limit.min(self.retention.per_check);
         let read = || -> Result<Vec<Observation>, Trouble> {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT body FROM observations WHERE launch = ?1 AND check_path = ?2 ORDER BY id DESC LIMIT ?3",
-            )?;
-            let limit = i64::try_from(limit.min(HISTORY)).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![launch.as_str(), check.to_string(), limit])?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                all.push(json(&row.get::<_, String>(0)?)?);
-            }
-            Ok(all)
+            let bodies = history::read(&self.connection, launch.as_str(), check, limit)?;
+            bodies.iter().map(|body| json(body)).collect()
         };
         read().map_err(|trouble| self.told(trouble))
+    }
+
+    fn prune(&mut self, before: Timestamp) -> Result<usize, StoreError> {
+        history::prune(&self.connection, before).map_err(|e| self.broken(&e))
     }
 }
 
@@ -219,20 +225,23 @@ fn keep(
     launch: &Name,
     at: Timestamp,
     record: &Record,
+    retention: Retention,
 ) -> Result<(), Trouble> {
-    let (launch, at) = (launch.as_str(), at.as_millisecond());
+    let (launch, when) = (launch.as_str(), at);
+    let at = when.as_millisecond();
     match record {
         Record::Observed { check, checklist_hash, memory } => {
             let check = check.to_string();
-            tx.prepare_cached(
-                "INSERT INTO check_memory VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
-                 checklist_hash = excluded.checklist_hash, memory = excluded.memory",
-            )?
-            .execute(params![launch, check, checklist_hash, text(memory)?])?;
+            let seen = tx
+                .prepare_cached(
+                    "INSERT INTO check_memory (launch, check_path, checklist_hash, memory, seen) \
+                     VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT DO UPDATE SET \
+                     checklist_hash = excluded.checklist_hash, memory = excluded.memory, seen = seen + 1 \
+                     RETURNING seen",
+                )?
+                .query_row(params![launch, check, checklist_hash, text(memory)?], |row| row.get(0))?;
             if let Some(last) = &memory.last {
-                tx.prepare_cached("INSERT INTO observations (launch, check_path, at, body) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![launch, check, at, text(last)?])?;
-                trim(tx, launch, &check)?;
+                history::add(tx, (launch, &check), when, (seen, &text(last)?), retention)?;
             }
         }
         Record::SignedOff(sign_off) => {
@@ -285,20 +294,6 @@ fn create(tx: &Transaction<'_>, launch: &str, at: i64, run: &Run) -> Result<(), 
     Ok(())
 }
 
-/// Drops what a check's history holds beyond its bound, now and then.
-fn trim(tx: &Transaction<'_>, launch: &str, check: &str) -> Result<(), Trouble> {
-    if tx.last_insert_rowid() % TRIM_EVERY != 0 {
-        return Ok(());
-    }
-    let keep = i64::try_from(HISTORY).unwrap_or(i64::MAX);
-    tx.prepare_cached(
-        "DELETE FROM observations WHERE launch = ?1 AND check_path = ?2 AND id <= (SELECT id FROM observations \
-         WHERE launch = ?1 AND check_path = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
-    )?
-    .execute(params![launch, check, keep])?;
-    Ok(())
-}
-
 fn text(value: &impl Serialize) -> Result<String, Trouble> {
     serde_json::to_string(value).map_err(|e| Trouble::odd(&e))
 }
@@ -329,6 +324,18 @@ fn set(connection: &Connection, pragma: &str, wanted: &str) -> Result<(), StoreE
     )))
 }
 
+/// The file itself, behind every link to it, so that two names of one file have one lock. It is made if it is not there.
+fn resolved(path: &Path) -> std::io::Result<PathBuf> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    // A file that is there is not opened: closing it again would end the locks that SQLite holds on it in this process.
+    if !path.exists() {
+        private(path)?;
+    }
+    path.canonicalize()
+}
+
 /// Takes the lock beside the file, which ends with the process.
 fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
     let mut name = path.as_os_str().to_owned();
@@ -337,9 +344,6 @@ fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
     let fail = |e: &dyn std::fmt::Display| {
         StoreError::Unavailable(format!("the store's lock {}: {e}", beside.display()))
     };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
-    }
     private(&beside).map_err(|e| fail(&e))?;
     let file = std::fs::File::open(&beside).map_err(|e| fail(&e))?;
     match file.try_lock() {
@@ -361,8 +365,13 @@ fn private(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 impl SqliteStore {
-    /// Lets the file grow to `pages` and no further, as a full disk would.
-    pub(super) fn bound_pages(&self, pages: u32) {
-        self.connection.pragma_update(None, "max_page_count", pages).expect("the pragma exists");
+    /// Sets a pragma, to bring about what a disk or a file system would.
+    pub(super) fn pragma(&self, name: &str, value: i64) {
+        self.connection.pragma_update(None, name, value).expect("the pragma exists");
+    }
+
+    /// Counts rows behind the store's back.
+    pub(super) fn count(&self, query: &str, key: &str) -> i64 {
+        self.connection.query_row(query, [key], |row| row.get(0)).expect("the query is right")
     }
 }
