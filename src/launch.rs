@@ -123,8 +123,8 @@ impl Launch {
         self.handle.tell(Event::ReloadFailed { problem }).await;
     }
 
-    /// Stops looking, lets the engine keep what it holds, and ends. Steps under way go on by themselves; what they did is
-    /// in doubt when the daemon comes back.
+    /// Stops looking, gives a step under way some time to end, lets the engine keep what it holds, and ends. A step that
+    /// does not end in time is ended with the daemon, and is in doubt when it comes back.
     pub async fn stop(mut self) {
         if let Some(eyes) = self.looking.take() {
             eyes.close().await;

@@ -366,6 +366,14 @@ impl Run {
         })
     }
 
+    /// Whether an attempt is under way that is not a person's.
+    pub fn is_acting(&self) -> bool {
+        let pairs = self.steps.iter().zip(&self.procedure.steps);
+        pairs
+            .into_iter()
+            .any(|(state, step)| matches!(state, StepState::Started { .. }) && !step.is_manual())
+    }
+
     /// What is to be done next, given the milestones reached.
     pub fn next(&self, reached: impl Fn(Milestone) -> bool) -> Next {
         if self.status.is_final() || self.asking().is_some() {

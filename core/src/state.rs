@@ -42,6 +42,8 @@ pub struct State {
     triggers: Vec<trigger::Memory>,
     /// Oldest first.
     runs: Vec<Run>,
+    /// Whether no further step begins, since the daemon is about to end.
+    stopping: bool,
 }
 
 /// Where a check stands in the plan.
@@ -90,6 +92,7 @@ impl State {
             sign_offs: Vec::new(),
             milestones: Vec::new(),
             runs: Vec::new(),
+            stopping: false,
         }
     }
 
@@ -101,6 +104,11 @@ impl State {
     /// The milestones reached, oldest first.
     pub fn milestones(&self) -> &[Reached] {
         &self.milestones
+    }
+
+    /// Whether an attempt is under way that is not a person's.
+    pub fn is_acting(&self) -> bool {
+        self.runs.iter().filter(|run| !run.status.is_final()).any(Run::is_acting)
     }
 
     /// The runs, oldest first.
@@ -154,6 +162,7 @@ impl State {
             Event::Decided { run, step, choice, person, reason } => {
                 self.decide(&run, step, choice, person, reason, now, &mut effects)?;
             }
+            Event::Stopping => self.stopping = true,
             Event::Restarted => self.recover(now, &mut effects),
             Event::Reloaded(plan) => self.reload(plan, now, &mut effects),
             Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
@@ -389,6 +398,9 @@ impl State {
 
     /// Moves every run on as far as it goes without waiting.
     fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if self.stopping {
+            return;
+        }
         let open: Vec<RunId> =
             self.runs.iter().filter(|r| !r.status.is_final()).map(|r| r.id.clone()).collect();
         for id in open {

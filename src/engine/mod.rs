@@ -30,6 +30,8 @@ const INBOX: usize = 1_024;
 const BATCH: usize = 256;
 /// How often time alone is taken into account: staleness, arming, blindness.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a step under way is waited for when the daemon ends.
+const DRAIN: Duration = Duration::from_secs(20);
 /// How soon after an observation the report that shows it is published; what a person did is published at once.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
 
@@ -117,13 +119,33 @@ impl Engine {
                 }
             }
         }
-        self.inbox.close();
-        while let Some(message) = self.inbox.recv().await {
-            self.turn(std::iter::once(message)).await;
-        }
+        self.drain().await;
         if !self.keep().await {
             let lost = self.held.len();
             tracing::error!(lost, "shut down with records that could not be kept");
+        }
+    }
+
+    /// Takes in what is still coming. A step under way is given some time to end, so that it is not left in doubt; no
+    /// further one begins.
+    async fn drain(&mut self) {
+        self.take(Event::Stopping);
+        let until = Instant::now() + DRAIN;
+        while self.state.is_acting() {
+            match tokio::time::timeout_at(until, self.inbox.recv()).await {
+                Ok(Some(message)) => self.turn(std::iter::once(message)).await,
+                Ok(None) => break,
+                Err(_) => {
+                    tracing::error!(
+                        "a step is still under way; it is ended with the daemon, and will be in doubt"
+                    );
+                    break;
+                }
+            }
+        }
+        self.inbox.close();
+        while let Some(message) = self.inbox.recv().await {
+            self.turn(std::iter::once(message)).await;
         }
     }
 

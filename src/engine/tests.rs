@@ -239,3 +239,34 @@ async fn a_restart_goes_on_where_it_stopped_and_repeats_nothing() {
     assert_eq!(rig.steps(), Vec::<String>::new(), "a `once` step is not repeated by guess");
     rig.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_the_step_under_way_and_begins_no_other() {
+    let clock = paused();
+    let rig = Rig::start(Fragile::default(), Arc::clone(&clock)).await;
+    rig.deploy().await.unwrap();
+    for _ in 0..5 {
+        rig.see(900.0).await;
+    }
+    rig.report(|report| !report.runs.is_empty()).await;
+    let perform = rig.performed.lock().unwrap()[0].clone();
+    let handle = rig.handle.clone();
+    let performed = Arc::clone(&rig.performed);
+    let told = rig.stop.clone();
+    let stopping = tokio::spawn(rig.stop());
+    told.cancelled().await;
+    let ended = Event::StepEnded {
+        run: perform.run,
+        step: 0,
+        attempt: 1,
+        how: Ended::Succeeded,
+        evidence: String::new(),
+    };
+    handle.tell(ended).await;
+    let store = stopping.await.unwrap();
+    assert_eq!(performed.lock().unwrap().len(), 1, "the next step is not begun");
+    let rig = Rig::start(store, clock).await;
+    rig.report(|report| !report.runs.is_empty()).await;
+    assert_eq!(rig.steps(), ["again"], "the next process goes on, and doubts nothing");
+    rig.stop().await;
+}

@@ -83,6 +83,8 @@ pub enum Event {
     },
     /// The daemon came up with a restored state: what was under way is in doubt.
     Restarted,
+    /// The daemon is about to end: no further step begins. The next process goes on from there.
+    Stopping,
     /// The launch file changed and compiled.
     Reloaded(Arc<Plan>),
     /// The launch file changed and does not compile: the old plan stays.

@@ -29,7 +29,7 @@ const SHARE_OF_TIME: f64 = 0.85;
 pub struct Settings {
     /// The program and its arguments. A program with a slash counts from the launch file's folder.
     pub command: Vec<String>,
-    /// Variables for its environment, which is empty but for PATH, LANG, LC_ALL and TZ.
+    /// Variables for its environment, which is empty but for `PATH`, `LANG`, `LC_ALL` and `TZ`.
     #[serde(default)]
     pub env: BTreeMap<String, TextOrCredential>,
     /// The numbers that it tells after `|`, as readings.
