@@ -103,6 +103,7 @@ async fn a_trigger_is_fired_by_hand_once_and_only_by_who_may() {
         ("no authority", "tom", fire, because("x"), (403, "not_in_role")),
         ("no such trigger", "alice", "triggers/nope/fire", because("x"), (404, "not_found")),
         ("no reason", "alice", fire, json!({}), (422, "bad_body")),
+        ("an empty reason", "alice", fire, because(" "), (422, "reason_missing")),
         ("fire", "alice", fire, because("it smells"), (200, "")),
         ("once per deployment", "alice", fire, because("again"), (409, "conflict")),
         ("no such run", "alice", "runs/nope/decisions", abort, (404, "not_found")),
