@@ -17,8 +17,7 @@ use crate::settings::launch::compile_text;
 
 const LAUNCH: &str = include_str!("sample.yaml");
 /// What somebody who can make a probe say something would make it say.
-pub(crate) const HOSTILE: &str =
-    "\u{1b}]0;owned\u{7}<img src=x onerror=alert(1)> `a` | b\r\n@channel \u{202e}txt.exe";
+pub(crate) const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{7f}\u{9b}2J<img src=x onerror=alert(1)> `a` | b\r\n@channel \u{202e}txt.exe";
 
 /// The launch and its clock.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use launchgate_core::attestation::Decision;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::reading::cut;
 use launchgate_core::report::Report;
 use launchgate_core::run::{Choice, RunId};
 use launchgate_core::state::Event;
@@ -198,6 +199,16 @@ fn body<T>(body: Result<Json<T>, JsonRejection>) -> Answer<T> {
     })
 }
 
+/// A reason, which says something and is cut if long.
+fn reason(given: String) -> Answer<String> {
+    if given.trim().is_empty() {
+        let message = "this takes a reason";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "reason_missing", message)
+            .hint("it stays on record beside the name"));
+    }
+    Ok(cut(given))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Signing {
@@ -249,7 +260,7 @@ pub(super) async fn fire(
     given: Result<Json<Firing>, JsonRejection>,
 ) -> Answer<Json<Value>> {
     let person = app.tokens.may(&headers, Deed::Command)?;
-    let reason = body(given)?.reason;
+    let reason = reason(body(given)?.reason)?;
     let handle = find(&app, &launch)?;
     let missing = || ApiError::not_found(format!("trigger `{trigger}`"));
     let trigger = Name::try_new(&trigger).map_err(|_| missing())?;
@@ -272,7 +283,8 @@ pub(super) async fn decide(
     given: Result<Json<Deciding>, JsonRejection>,
 ) -> Answer<Json<Value>> {
     let person = app.tokens.may(&headers, Deed::Command)?;
-    let Deciding { choice, reason, step } = body(given)?;
+    let Deciding { choice, reason: given, step } = body(given)?;
+    let reason = reason(given)?;
     let handle = find(&app, &launch)?;
     let report = handle.report();
     let found = report.runs.iter().find(|r| r.id.0 == run);

@@ -1,4 +1,4 @@
-//! `/metrics`: launchgate's own state in the text format of OpenMetrics, so that dashboards and alerts can use it. What can
+//! `/metrics`: launchgate's own state in the `OpenMetrics` text format, so that dashboards and alerts can use it. What can
 //! stand in one of several states has a series for each of them, 1 for the one it is in and 0 for the others.
 
 use std::sync::atomic::AtomicU64;
