@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, Level, Outcome, Reason};
+use crate::check::{Check, Level, Outcome, Question, Reason};
 use crate::name::{CheckPath, Name};
 use crate::time::Due;
 
@@ -152,7 +152,11 @@ pub fn decide<'f>(
             title: check.title.clone(),
             why,
             because: because.to_owned(),
-            owner: checklist.owner.clone(),
+            owner: match &check.question {
+                // Whoever must sign is who must act.
+                Question::SignOff(rule) => Some(rule.by.clone()),
+                Question::Probe { .. } => checklist.owner.clone(),
+            },
         });
     }
     if empty {

@@ -144,7 +144,12 @@ fn ten_kinds_of_probe_say_go_and_each_real_fault_is_told() {
     let mut world = World::new();
     let good = world.view();
     world.told(&good, "dns/www", 0);
+    other_things_have_their_faults(&world, &good);
+    things_break_and_are_mended(&mut world, &good);
+    without_traffic_there_is_no_share_of_errors(&world, &good);
+}
 
+fn other_things_have_their_faults(world: &World, good: &View) {
     // What the launch file looks at is another real thing, with the fault.
     let aged = Repository::aged(50);
     let rows: [(&str, View, &str, &str, &str); 5] = [
@@ -192,30 +197,34 @@ fn ten_kinds_of_probe_say_go_and_each_real_fault_is_told() {
         assert_eq!(told.0, outcome, "{row}: {}", told.1);
         assert!(told.1.contains(because), "{row}: {}", told.1);
     }
+}
 
+fn things_break_and_are_mended(world: &mut World, good: &View) {
     // The thing itself breaks, and is mended.
     world.folder.write("smoke.sh", "echo \"SMOKE CRITICAL - checkout is down\"; exit 2\n");
-    let told = world.told(&good, "health/smoke", 1);
+    let told = world.told(good, "health/smoke", 1);
     assert_eq!(told, ("fail".to_owned(), "exit_code 2 == 0 is false".to_owned()));
     world.folder.write("smoke.sh", "echo \"SMOKE OK | pages=12\"\n");
 
     world.pair.freeze_receiver();
-    let told = world.told(&good, "data/standby", 1);
+    let told = world.told(good, "data/standby", 1);
     assert!(told.1.contains("lag 3s < 2s is false"), "{}", told.1);
     world.pair.thaw_receiver();
-    world.told(&good, "dns/www", 0);
+    world.told(good, "dns/www", 0);
 
     world.prometheus.stop();
-    let told = world.told(&good, "health/error-rate", 2);
+    let told = world.told(good, "health/error-rate", 2);
     assert_eq!(told.0, "unknown");
     assert!(told.1.contains("Connection refused"), "{}", told.1);
     world.prometheus.restart();
-    world.told(&good, "dns/www", 0);
+    world.told(good, "dns/www", 0);
+}
 
+fn without_traffic_there_is_no_share_of_errors(world: &World, good: &View) {
     // Without traffic a share of errors is 0/0, and so no answer: neither 0 % nor a fail.
     world.service.set_traffic(0.0, 0.04);
     poll_until(Duration::from_secs(30), "too few events", || {
-        let (code, report) = world.check(&good);
+        let (code, report) = world.check(good);
         let both = [find(&report, "health/error-rate"), find(&report, "health/errors-direct")];
         let quiet = both.iter().all(|(outcome, because)| {
             outcome == "unknown" && because.contains("events") && because.contains("too few")

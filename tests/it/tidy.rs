@@ -55,10 +55,12 @@ fn offenders(files: &[(String, String)], of: impl Fn(&str) -> bool, words: &[&st
         .collect()
 }
 
+/// What holds, where, and the words that would break it.
+type Rule<'a> = (&'a str, fn(&str) -> bool, &'a [&'a str]);
+
 #[test]
 fn the_floors_hold() {
     let all = sources();
-    type Rule<'a> = (&'a str, fn(&str) -> bool, &'a [&'a str]);
     let rules: [Rule<'_>; 5] = [
         (
             "core has no clock, IO or async",
