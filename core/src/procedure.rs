@@ -48,6 +48,11 @@ impl Step {
         self.action.as_str() == "manual"
     }
 
+    /// Whether it only tells people something.
+    pub fn is_message(&self) -> bool {
+        self.action.as_str() == "notify"
+    }
+
     /// Whether it waits until checks pass.
     pub fn looks_at_checks(&self) -> bool {
         let checks = self.settings.get("checks").and_then(Json::as_array);

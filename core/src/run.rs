@@ -132,7 +132,7 @@ pub enum RunStatus {
     Verified,
     /// Every step succeeded or was skipped, and none of them looked at the system afterwards.
     Unverified,
-    /// It ended, and a step that is not critical failed on the way.
+    /// It ended, and a step that is not critical, and no message, failed on the way.
     EndedWithFailures,
     /// A person stopped it.
     Aborted,
@@ -390,7 +390,10 @@ impl Run {
                     return Next::Start { step: index, attempt: *attempt };
                 }
                 StepState::Planned => return Self::begin(index, step, reached),
-                StepState::Ended { how, .. } => failures |= *how != Ended::Succeeded,
+                // A message that did not arrive says nothing about the system.
+                StepState::Ended { how, .. } => {
+                    failures |= *how != Ended::Succeeded && !step.is_message();
+                }
                 StepState::Skipped { .. } => {}
             }
         }
@@ -548,6 +551,14 @@ mod tests {
             assert_eq!(drive(&mut run, outcome, migrated), started, "{row}");
             assert_eq!(run.status, status, "{row}");
         }
+    }
+
+    #[test]
+    fn a_message_that_did_not_arrive_leaves_the_end_as_it_is() {
+        let mut run = run();
+        run.procedure.steps[0].action = Name::of("notify");
+        drive(&mut run, |s, _| if s == 0 { Ended::Failed } else { Ended::Succeeded }, false);
+        assert_eq!(run.status, RunStatus::Unverified);
     }
 
     #[test]

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Figures of the whole daemon on this machine: looks per second beside prometheus-blackbox-exporter in the same run, resident memory
+# with 1,000 checks, and how fast the report is served. Ratios say more than the figures: machines differ.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+cargo build --quiet --release
+gate=$PWD/target/release/launchgate
+dir=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$dir"' EXIT
+
+# A target: nginx over HTTP and HTTPS.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
+cat > "$dir/nginx.conf" <<N
+daemon off; master_process off; pid $dir/nginx.pid; error_log /dev/null;
+events { worker_connections 4096; }
+http { access_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;
+  server { listen 127.0.0.1:18080; return 200 ok; }
+  server { listen 127.0.0.1:18443 ssl; ssl_certificate $dir/cert.pem; ssl_certificate_key $dir/key.pem; return 200 ok; } }
+N
+PATH="$PATH:/usr/sbin" nginx -c "$dir/nginx.conf" &
+printf 'modules:\n  http: {prober: http, timeout: 5s, http: {tls_config: {ca_file: %s/cert.pem}}}\n' "$dir" > "$dir/blackbox.yml"
+prometheus-blackbox-exporter --config.file="$dir/blackbox.yml" --web.listen-address=127.0.0.1:19115 --log.level=error &
+for port in 18080 18443 19115; do
+  for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.1; done
+done
+
+# A launch file with `count` checks of one address.
+launch() { # name count url every
+  echo "launch: $1"; echo "title: $1"; echo 'version: v1'; echo 'go_live: 2030-01-01T09:00:00[UTC]'; echo 'checklists:'
+  echo '  all:'; echo '    title: All'; echo '    due: T-1d'; echo '    checks:'
+  for i in $(seq "$2"); do
+    echo "      c$i: { title: C, probe: http, with: { url: \"$3\", ca_file: $dir/cert.pem }, expect: [\"status == 200\"], every: $4, fresh_for: 10m }"
+  done
+}
+
+seconds() { local start end; start=$(date +%s.%N); "$@" > /dev/null; end=$(date +%s.%N); echo "$end - $start" | bc; }
+rate() { echo "scale=0; $1 / $2" | bc; }
+
+blackbox() { # count url: asks the exporter for as many looks, eight at a time
+  seq "$1" | xargs -P 8 -n 50 sh -c 'u=$0; shift 0; for _; do echo "url = \"http://127.0.0.1:19115/probe?module=http&target='"$2"'\""; echo "output = /dev/null"; done | curl -s -K -'
+}
+
+for scheme in http https; do
+  port=18080; [ $scheme = https ] && port=18443
+  launch "bench-$scheme" 2000 "$scheme://localhost:$port/" 1m > "$dir/$scheme.yaml"
+  empty=$(seconds "$gate" validate "$dir/$scheme.yaml")
+  ours=$(seconds "$gate" check "$dir/$scheme.yaml" --format json)
+  theirs=$(seconds blackbox 2000 "$scheme://localhost:$port/")
+  echo "$scheme: 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
+    "by blackbox_exporter in $theirs s: $(rate 2000 "$theirs")/s; ratio $(echo "scale=2; $theirs / ($ours - $empty)" | bc)"
+done
+
+launch bench-memory 1000 http://localhost:18080/ 30s > "$dir/memory.yaml"
+"$gate" serve --dev --listen 127.0.0.1:17420 --store "$dir/store.db" "$dir/memory.yaml" 2> /dev/null &
+daemon=$!
+for _ in $(seq 300); do
+  "$gate" report --url http://127.0.0.1:17420 --format json 2>/dev/null | grep -q '"verdict": "GO"' && break; sleep 0.2
+done
+echo "memory with 1,000 checks, every 30 s: $(awk '/VmRSS/ {print $2 / 1024}' /proc/$daemon/status) MiB resident"
+for _ in $(seq 500); do echo 'url = "http://127.0.0.1:17420/api/v1/launches/bench-memory/report"'; echo 'output = /dev/null'; done > "$dir/curl"
+curl -s -w '%{time_total}\n' -K "$dir/curl" | sort -n > "$dir/times"
+echo "report as JSON with 1,000 checks, 500 requests on one connection: p50 $(sed -n 250p "$dir/times") s, p99 $(sed -n 495p "$dir/times") s," \
+  "$(curl -s http://127.0.0.1:17420/api/v1/launches/bench-memory/report | wc -c) bytes"
+before=$(awk '{print $14 + $15}' /proc/$daemon/stat); sleep 20; after=$(awk '{print $14 + $15}' /proc/$daemon/stat)
+echo "processor with 1,000 http checks every 30 s: $(echo "scale=1; ($after - $before) / 20" | bc) % of one core"
