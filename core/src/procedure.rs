@@ -60,6 +60,24 @@ impl Step {
     }
 }
 
+/// A text in which `${name}` stands for a value. One pass: what is filled in is never read again, and a name that is not
+/// known stays as it is.
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        let named = after.split_once('}');
+        let known = named.and_then(|(name, rest)| {
+            values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, rest))
+        });
+        let (value, behind) = known.unwrap_or(("${", after));
+        out.push_str(value);
+        rest = behind;
+    }
+    out + rest
+}
+
 /// Steps in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Procedure {
@@ -67,4 +85,24 @@ pub struct Procedure {
     pub id: Name,
     /// The steps.
     pub steps: Vec<Step>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+
+    #[test]
+    fn texts_are_filled_once() {
+        let values = [("version", "2.4"), ("because", "it said ${version}")];
+        let rows = [
+            ("nothing to fill", "as it is", "as it is"),
+            ("two", "${version} and ${version}", "2.4 and 2.4"),
+            ("what is filled in is not read again", "${because}", "it said ${version}"),
+            ("unknown", "${nope} ${version}", "${nope} 2.4"),
+            ("open", "${version", "${version"),
+        ];
+        for (row, text, expected) in rows {
+            assert_eq!(fill(text, &values), expected, "{row}");
+        }
+    }
 }

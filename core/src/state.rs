@@ -22,6 +22,7 @@ use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::plan::Plan;
+use crate::procedure::fill;
 use crate::reading::cut;
 use crate::report::CheckReport;
 use crate::run::{Choice, Next, Run, RunEvent, RunId};
@@ -243,13 +244,32 @@ impl State {
             return None;
         }
         let procedure = self.plan.procedures.get(procedure)?.clone();
-        let run = Run::new(self.plan.launch.clone(), self.generation(), procedure, cause, now.wall);
+        let mut run =
+            Run::new(self.plan.launch.clone(), self.generation(), procedure, cause, now.wall);
+        self.instruct(&mut run);
         effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
         self.runs.push(run);
         let began =
             Reached { milestone: Milestone::RollbackStarted, at: now.wall, by: by.to_owned() };
         self.reach(began, now, effects);
         Some(id)
+    }
+
+    /// Fills in what a person reads at a `manual` step: nobody else will.
+    fn instruct(&self, run: &mut Run) {
+        let id = run.id.to_string();
+        let values = [
+            ("trigger.because", run.cause.as_str()),
+            ("launch", self.plan.launch.as_str()),
+            ("version", self.plan.version.as_str()),
+            ("previous_version", self.plan.previous_version.as_deref().unwrap_or("unknown")),
+            ("run.id", id.as_str()),
+        ];
+        for step in run.procedure.steps.iter_mut().filter(|step| step.is_manual()) {
+            if let Some(serde_json::Value::String(text)) = step.settings.get_mut("instructions") {
+                *text = fill(text, &values);
+            }
+        }
     }
 
     fn fire_by_hand(

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use launchgate_core::plan::Plan;
+use launchgate_core::procedure::fill;
 use launchgate_core::run::Ended;
 use launchgate_core::state::Perform;
 use launchgate_core::time::format_duration;
@@ -75,24 +76,13 @@ impl Attempt {
         let run = self.perform.run.to_string();
         let previous = self.plan.previous_version.as_deref().unwrap_or("unknown");
         let values = [
-            ("${trigger.because}", self.perform.cause.as_str()),
-            ("${launch}", self.plan.launch.as_str()),
-            ("${version}", self.plan.version.as_str()),
-            ("${previous_version}", previous),
-            ("${run.id}", run.as_str()),
+            ("trigger.because", self.perform.cause.as_str()),
+            ("launch", self.plan.launch.as_str()),
+            ("version", self.plan.version.as_str()),
+            ("previous_version", previous),
+            ("run.id", run.as_str()),
         ];
-        // One pass, so that what is filled in is never read again.
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            out.push_str(&rest[..start]);
-            rest = &rest[start..];
-            let known = values.iter().find(|(name, _)| rest.starts_with(name));
-            let (name, value) = known.unwrap_or(&("${", "${"));
-            out.push_str(value);
-            rest = &rest[name.len()..];
-        }
-        out + rest
+        fill(text, &values)
     }
 
     /// What a secret by reference stands for now.
