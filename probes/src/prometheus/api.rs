@@ -1,27 +1,16 @@
 //! HTTP to a source of metrics: one client per look, one attempt per request, nothing followed, every body bounded.
 
-use std::error::Error;
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use launchgate_core::observation::{Cause, Failure};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, StatusCode, Url};
-use rustls::RootCertStore;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
-use tokio::io::AsyncReadExt;
 
 use super::access::Access;
+use crate::client::{self, Client};
 use crate::probe::Context;
 use crate::secret::shown_url;
-use crate::{dial, guard};
-
-/// The largest file of extra roots, in bytes.
-const MAX_CA_FILE: u64 = 1024 * 1024;
 
 /// An answer, whatever its status.
 #[derive(Debug)]
@@ -47,7 +36,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What keeps it from being made, by its class.
     pub(crate) async fn open(access: &'a Access, cx: &'a Context) -> Result<Self, Failure> {
-        Ok(Self { access, client: client(access, cx).await?, cx })
+        let tls = client::trust(access.ca_file.as_deref(), cx).await?;
+        Ok(Self { access, client: Client::new(&tls, None, cx)?, cx })
     }
 
     /// Gets the address itself, with at most `limit` bytes.
@@ -55,7 +45,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// See [`Session::send`].
     pub(crate) async fn get(&self, accept: &'static str, limit: usize) -> Result<Answer, Failure> {
-        let request = self.client.get(self.access.url.clone()).header(ACCEPT, accept);
+        let request =
+            self.client.request(Method::GET, self.access.url.clone()).header(ACCEPT, accept);
         self.send(request, &self.access.url, limit).await
     }
 
@@ -70,7 +61,7 @@ impl<'a> Session<'a> {
         limit: usize,
     ) -> Result<Answer, Failure> {
         let url = self.access.below(path);
-        self.send(self.client.post(url.clone()).form(form), &url, limit).await
+        self.send(self.client.request(Method::POST, url.clone()).form(form), &url, limit).await
     }
 
     /// Sends once.
@@ -79,12 +70,11 @@ impl<'a> Session<'a> {
     /// The fault of the transport by its class, credentials that are refused, or a body beyond the limit.
     async fn send(
         &self,
-        request: RequestBuilder,
+        mut request: RequestBuilder,
         url: &Url,
         limit: usize,
     ) -> Result<Answer, Failure> {
         let from = shown_url(url);
-        let mut request = request.timeout(self.within());
         if let Some(bearer) = &self.access.bearer {
             request = request.bearer_auth(bearer.resolve(self.cx)?.expose_secret());
         }
@@ -92,23 +82,15 @@ impl<'a> Session<'a> {
             let password = basic.password.resolve(self.cx)?;
             request = request.basic_auth(&basic.user, Some(password.expose_secret()));
         }
-        let mut response = request.send().await.map_err(|e| transport(&from, &e.without_url()))?;
+        let mut response =
+            self.client.send(request.headers(headers(self.access, self.cx)?)).await?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(Failure::new(Cause::Auth, format!("{from} answers {status}")));
         }
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
-        let mut body = Vec::new();
-        while let Some(part) =
-            response.chunk().await.map_err(|e| transport(&from, &e.without_url()))?
-        {
-            if body.len() + part.len() > limit {
-                let message = format!("{from} answers with more than {limit} bytes");
-                return Err(Failure::new(Cause::BadResponse, message));
-            }
-            body.extend_from_slice(&part);
-        }
+        let body = client::body(&mut response, limit).await?;
         Ok(Answer { from, status, content_type, body })
     }
 
@@ -116,36 +98,6 @@ impl<'a> Session<'a> {
     pub(super) fn within(&self) -> Duration {
         self.cx.remaining().mul_f64(0.95)
     }
-}
-
-/// The client: TLS by aws-lc-rs, no proxy from the environment, no redirect, no retry, and only the addresses that the
-/// host has now and that may be probed.
-async fn client(access: &Access, cx: &Context) -> Result<Client, Failure> {
-    let host = access.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let port = access.url.port_or_known_default().unwrap_or(80);
-    let addresses = dial::resolve(host, port, cx.remaining().mul_f64(0.5)).await?;
-    for address in &addresses {
-        guard::permit(address.ip())?;
-    }
-    let fault = |e: &dyn std::fmt::Display| {
-        Failure::new(Cause::LocalFault, format!("no client for HTTP can be made: {e}"))
-    };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| fault(&e))?
-        .with_root_certificates(roots(access, cx).await?)
-        .with_no_client_auth();
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .user_agent(concat!("launchgate/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(cx.remaining().mul_f64(0.9))
-        .resolve_to_addrs(host, &addresses)
-        .default_headers(headers(access, cx)?);
-    builder.build().map_err(|e| fault(&e))
 }
 
 fn headers(access: &Access, cx: &Context) -> Result<HeaderMap, Failure> {
@@ -160,50 +112,4 @@ fn headers(access: &Access, cx: &Context) -> Result<HeaderMap, Failure> {
         headers.insert(name.clone(), value);
     }
     Ok(headers)
-}
-
-/// The public roots, and those of `ca_file`.
-async fn roots(access: &Access, cx: &Context) -> Result<RootCertStore, Failure> {
-    let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let Some(file) = &access.ca_file else { return Ok(roots) };
-    let path = cx.folder.join(file);
-    let fail = |why: &dyn std::fmt::Display| {
-        Failure::new(Cause::LocalFault, format!("the file of roots {}: {why}", path.display()))
-    };
-    let mut pem = Vec::new();
-    let opened = tokio::fs::File::open(&path).await.map_err(|e| fail(&e))?;
-    opened.take(MAX_CA_FILE + 1).read_to_end(&mut pem).await.map_err(|e| fail(&e))?;
-    if pem.len() as u64 > MAX_CA_FILE {
-        return Err(fail(&"it is larger than 1 MiB"));
-    }
-    let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        roots.add(certificate.map_err(|e| fail(&e))?).map_err(|e| fail(&e))?;
-    }
-    if roots.len() == before {
-        return Err(fail(&"it holds no certificate"));
-    }
-    Ok(roots)
-}
-
-/// The failure that an error of the client means.
-fn transport(from: &str, error: &reqwest::Error) -> Failure {
-    if error.is_timeout() {
-        return Failure::new(Cause::Timeout, format!("{from}: no answer in time"));
-    }
-    let mut innermost: &dyn Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-        let Some(io) = source.downcast_ref::<io::Error>() else { continue };
-        let inside = io.get_ref();
-        if let Some(tls) = inside.and_then(|e| e.downcast_ref::<rustls::Error>()) {
-            return Failure::new(Cause::BadResponse, format!("{from}: TLS: {tls}"));
-        }
-        if inside.is_none() {
-            return dial::io_failure(from, io);
-        }
-    }
-    let cause =
-        if error.is_body() || error.is_decode() { Cause::BadResponse } else { Cause::Unreachable };
-    Failure::new(cause, format!("{from}: {innermost}"))
 }
