@@ -153,9 +153,7 @@ impl Daemon {
     pub async fn stop(self) {
         tracing::info!("shutting down");
         self.stop.cancel();
-        for launch in self.launches {
-            launch.stop().await;
-        }
+        futures_util::future::join_all(self.launches.into_iter().map(Launch::stop)).await;
         // Live streams end only when their reader goes.
         match tokio::time::timeout(LINGER, self.web).await {
             Ok(Ok(Ok(()))) | Err(_) => {}

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::secret::TextOrCredential;
-use crate::{Context, Probe};
+use crate::{Context, Probe, dial, guard};
 
 /// `with:` of a `postgres_replication` check.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -187,6 +187,7 @@ async fn connect(subject: &str, url: &TextOrCredential, cx: &Context) -> Result<
     let mut config: Config = url.expose_secret().parse().map_err(|e| {
         Failure::new(Cause::ProbeError, format!("the address of {subject} cannot be read: {e}"))
     })?;
+    guarded(&mut config, cx).await?;
     config.application_name("launchgate").connect_timeout(cx.remaining().mul_f64(0.5));
     let connecting = tokio::time::timeout(cx.remaining().mul_f64(0.6), config.connect(NoTls));
     match connecting.await {
@@ -198,6 +199,33 @@ async fn connect(subject: &str, url: &TextOrCredential, cx: &Context) -> Result<
         Ok(Err(error)) => Err(failure(subject, &error)),
         Err(_) => Err(Failure::new(Cause::Timeout, format!("{subject} did not answer in time"))),
     }
+}
+
+/// Resolves the hosts here, so that no name leads to an address that is never probed.
+async fn guarded(config: &mut Config, cx: &Context) -> Result<(), Failure> {
+    use tokio_postgres::config::Host;
+    if !config.get_hostaddrs().is_empty() {
+        return config.get_hostaddrs().iter().try_for_each(|address| guard::permit(*address));
+    }
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .filter_map(|host| match host {
+            Host::Tcp(name) => Some(name.clone()),
+            Host::Unix(_) => None,
+        })
+        .collect();
+    // A socket of this machine has no address to resolve, and an address stands for each host or for none.
+    if hosts.len() != config.get_hosts().len() {
+        return Ok(());
+    }
+    for host in hosts {
+        let found = dial::resolve(&host, 0, cx.remaining().mul_f64(0.4)).await?;
+        let Some(first) = found.first() else { continue };
+        guard::permit(first.ip())?;
+        config.hostaddr(first.ip());
+    }
+    Ok(())
 }
 
 /// What an error of the server or of the way to it says.
