@@ -162,3 +162,39 @@ fn pointers_below(value: &serde_json::Value, at: String, found: &mut Vec<String>
     }
     found.push(at);
 }
+
+/// Whether a validator that is not ours takes a launch file by our schema.
+fn validates(folder: &crate::rig::process::TempDir, path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap();
+    let value = launchgate::settings::document::value(&text).unwrap();
+    let instance = folder.write("instance.json", &value.to_string());
+    let schema = folder.write("schema.json", &schema(&builtin()).to_string());
+    let output =
+        crate::rig::process::program("jsonschema").arg("-i").arg(instance).arg(schema).output();
+    output.unwrap().status.success()
+}
+
+#[test]
+fn the_schema_takes_the_examples_and_refuses_mistakes() {
+    if !crate::rig::process::need("jsonschema") {
+        return;
+    }
+    let scratch = crate::rig::process::TempDir::new("schema");
+    let examples = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples"));
+    for path in examples.into_iter().chain([folder().join("good.yaml")]) {
+        assert!(validates(&scratch, &path), "{}", path.display());
+    }
+    let mistakes = [
+        "unknown-key-in-a-check",
+        "unknown-key-in-probe-settings",
+        "unknown-probe",
+        "unknown-action",
+        "missing-for",
+        "command-as-a-text",
+        "version-is-a-number",
+    ];
+    for mistake in mistakes {
+        let path = folder().join("bad").join(mistake).with_extension("yaml");
+        assert!(!validates(&scratch, &path), "{mistake}");
+    }
+}

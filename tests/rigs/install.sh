@@ -18,6 +18,7 @@ WANTED=(
   postgres:postgresql-15
   pgbackrest:pgbackrest
   faketime:faketime # makes an old backup without waiting for one
+  jsonschema:python3-jsonschema # judges the schema of launch files
   openssl:openssl
   curl:curl
 )
