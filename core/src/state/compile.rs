@@ -12,6 +12,7 @@ use crate::gate::{Blocker, Checklist, Gates, Verdict, Why, decide};
 use crate::milestone::{Milestone, Phase};
 use crate::name::Name;
 use crate::report::{CheckReport, ChecklistReport, DueState, Report, TriggerReport};
+use crate::run::RunStatus;
 use crate::time::{Anchor, Moment};
 use crate::trigger::Status;
 
@@ -192,7 +193,15 @@ impl State {
         };
         match (phase, answers(phase)) {
             (Phase::RollingBack, _) => {
-                because(Why::Failed, "a rollback is under way");
+                let aborted = self.runs.last().is_some_and(|run| run.status == RunStatus::Aborted);
+                because(
+                    Why::Failed,
+                    if aborted {
+                        "the rollback was aborted: record `rolled_back` once the previous version runs"
+                    } else {
+                        "a rollback is under way"
+                    },
+                );
                 Verdict::NoGo
             }
             (Phase::RolledBack, _) => {
@@ -221,7 +230,12 @@ impl State {
                 let status = memory.status.name();
                 format!("trigger {} is {status}: {}", trigger.id, memory.because(trigger))
             });
-        self.plan_problem.iter().cloned().chain(self.suggestions()).chain(blind).collect()
+        let waiting = self.runs.iter().filter_map(|run| {
+            let step = &run.procedure.steps.get(run.asking()?)?.id;
+            Some(format!("run {} waits for a person at the step `{step}`", run.id))
+        });
+        let problem = self.plan_problem.iter().cloned();
+        problem.chain(waiting).chain(self.suggestions()).chain(blind).collect()
     }
 
     fn trigger_reports(&self) -> Vec<TriggerReport> {

@@ -168,6 +168,16 @@ fn a_restart_keeps_pending_time_sign_offs_and_latches() {
         RunStatus::NeedsDecision,
         "`revert` was under way and is `once`"
     );
+    let run = report.runs[0].id.clone();
+    assert_eq!(report.alarms, [format!("run {run} waits for a person at the step `revert`")]);
+    let (choice, person) = (Choice::Abort, Name::of("alice"));
+    let reason = "by hand".to_owned();
+    told.try_apply(Event::Decided { run, step: 0, choice, person, reason }).unwrap();
+    let because = told.report().blockers[0].because.clone();
+    assert_eq!(
+        because,
+        "the rollback was aborted: record `rolled_back` once the previous version runs"
+    );
 }
 
 #[test]
