@@ -86,9 +86,10 @@ pub(super) async fn probe(args: Probe, terminal: Terminal) -> Result<Exit, Faile
             .iter()
             .map(|p| {
                 let hint = p.hint.as_ref().map_or_else(String::new, |h| format!("\n  = hint: {h}"));
-                match p.path.0.is_empty() {
-                    true => format!("{}{hint}", p.message),
-                    false => format!("{}: {}{hint}", p.path, p.message),
+                if p.path.0.is_empty() {
+                    format!("{}{hint}", p.message)
+                } else {
+                    format!("{}: {}{hint}", p.path, p.message)
                 }
             })
             .collect();

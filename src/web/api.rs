@@ -99,6 +99,10 @@ pub(super) async fn report(
         None => accepted(&headers),
     };
     let colour = asked.color.as_deref() == Some("always");
+    if format == Format::Json {
+        let kind = [(header::CONTENT_TYPE, format.media_type())];
+        return Ok((kind, app.written.json(&report)).into_response());
+    }
     let body = render(&report, format, Options { colour });
     let mut response = ([(header::CONTENT_TYPE, format.media_type())], body).into_response();
     if format == Format::Html {

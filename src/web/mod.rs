@@ -12,6 +12,7 @@ mod page;
 mod process;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct App {
     pub streams: Arc<Semaphore>,
     /// When the daemon started.
     started: Timestamp,
+    /// Reports as JSON.
+    written: Arc<written::Written>,
 }
 
 impl App {
@@ -64,6 +67,7 @@ impl App {
             hosts: Arc::new(hosts),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             started: Timestamp::now(),
+            written: Arc::default(),
         }
     }
 }
