@@ -1,4 +1,5 @@
-//! Backups that are files: one that is not empty and not being written is good, and ended when it was last written.
+//! Backups that are files: one that is not empty and not being written is good. When it ended is said by the time at which
+//! it was last written, or by its name.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -7,8 +8,9 @@ use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::reading::Readings;
 
-use super::FolderSettings;
+use super::dated::date_in;
 use super::judge::{self, Backup};
+use super::{DatedBy, FolderSettings};
 use crate::Context;
 
 /// How many entries a folder may have.
@@ -18,9 +20,9 @@ const SETTLES: Duration = Duration::from_secs(10);
 
 pub(super) async fn look(settings: &FolderSettings, cx: &Context) -> Result<Readings, Failure> {
     let path = cx.folder.join(&settings.path);
-    let (pattern, now) = (settings.pattern.clone(), cx.now);
+    let (pattern, dated_by, now) = (settings.pattern.clone(), settings.dated_by, cx.now);
     let shown = path.display().to_string();
-    let reading = tokio::task::spawn_blocking(move || list(&path, &pattern, now));
+    let reading = tokio::task::spawn_blocking(move || list(&path, &pattern, dated_by, now));
     match tokio::time::timeout_at(cx.deadline, reading).await {
         Ok(Ok(backups)) => judge::read(&backups?, std::slice::from_ref(&shown), true, cx.now),
         Ok(Err(error)) => Err(Failure::new(Cause::ProbeError, error.to_string())),
@@ -32,7 +34,12 @@ pub(super) async fn look(settings: &FolderSettings, cx: &Context) -> Result<Read
     }
 }
 
-fn list(path: &Path, pattern: &str, now: Timestamp) -> Result<Vec<Backup>, Failure> {
+fn list(
+    path: &Path,
+    pattern: &str,
+    dated_by: DatedBy,
+    now: Timestamp,
+) -> Result<Vec<Backup>, Failure> {
     let shown = path.display().to_string();
     let fail = |e: std::io::Error| {
         let cause = match e.kind() {
@@ -59,12 +66,17 @@ fn list(path: &Path, pattern: &str, now: Timestamp) -> Result<Vec<Backup>, Failu
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(fail(error)),
         };
-        let end = facts.modified().map_err(fail)?;
-        if is_being_written(end, now) {
+        let written = facts.modified().map_err(fail)?;
+        if is_being_written(written, now) {
             continue;
         }
-        let end = Timestamp::try_from(end)
-            .map_err(|e| Failure::new(Cause::BadResponse, format!("{name}: {e}")))?;
+        let odd = |why: String| Failure::new(Cause::BadResponse, format!("{name}: {why}"));
+        let end = match dated_by {
+            DatedBy::Written => Timestamp::try_from(written).map_err(|e| odd(e.to_string()))?,
+            DatedBy::Name => {
+                date_in(&name).ok_or_else(|| odd("there is no date in the name".to_owned()))?
+            }
+        };
         let (size, repository) = (facts.len(), shown.clone());
         backups.push(Backup {
             label: name,
@@ -132,6 +144,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_copy_is_as_old_as_its_name_says() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let folder = std::env::temp_dir().join(format!("launchgate-dated-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str| {
+            std::fs::write(folder.join(name), "x").unwrap();
+            let file = std::fs::File::options().write(true).open(folder.join(name)).unwrap();
+            file.set_modified(SystemTime::from(now) - Duration::from_secs(60)).unwrap();
+        };
+        write("shop-2026-11-20.dump");
+        write("shop-2026-11-21T12-00.dump");
+        let settings = FolderSettings {
+            path: folder.clone(),
+            pattern: "*.dump".into(),
+            dated_by: DatedBy::Name,
+        };
+        let cx = Context::new(Duration::from_secs(5), now, None, "/".into());
+        let readings = look(&settings, &cx).await;
+        write("undated.dump");
+        let undated = look(&settings, &cx).await;
+        std::fs::remove_dir_all(&folder).unwrap();
+        let day = launchgate_core::reading::Value::Number(86_400.0);
+        assert_eq!(readings.unwrap().get("age"), Some(&day));
+        let undated = undated.expect_err("one has no date");
+        assert!(undated.message.contains("undated.dump: there is no date"), "{undated}");
+    }
+
+    #[tokio::test]
     async fn files_are_backups_once_they_are_complete() {
         let folder =
             std::env::temp_dir().join(format!("launchgate-backups-{}", std::process::id()));
@@ -146,7 +186,11 @@ mod tests {
         write("empty.dump", 0, 3_600);
         write("running.dump", 10, 0);
         write("other.txt", 10, 60);
-        let settings = FolderSettings { path: folder.clone(), pattern: "*.dump".into() };
+        let settings = FolderSettings {
+            path: folder.clone(),
+            pattern: "*.dump".into(),
+            dated_by: DatedBy::Written,
+        };
         let cx = Context::new(Duration::from_secs(5), Timestamp::now(), None, "/".into());
         let readings = look(&settings, &cx).await.unwrap();
         std::fs::remove_dir_all(&folder).unwrap();

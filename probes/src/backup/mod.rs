@@ -3,6 +3,7 @@
 //! Looks at files in a folder or asks pgBackRest. It restores nothing: that a backup can be read back is for a person to
 //! try and to sign.
 
+mod dated;
 mod folder;
 mod judge;
 mod pgbackrest;
@@ -37,6 +38,21 @@ pub struct FolderSettings {
     pub path: PathBuf,
     /// Which files in it are backups: a name in which `*` stands for anything and `?` for one character.
     pub pattern: String,
+    /// What says when a backup ended: `written` (the default), when the file was last written, or `name`, the date in
+    /// its name, in UTC.
+    #[serde(default)]
+    pub dated_by: DatedBy,
+}
+
+/// What says when a backup that is a file ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DatedBy {
+    /// When it was last written. A copy is as young as the copying.
+    #[default]
+    Written,
+    /// The date in its name, and the time after it if there is one; else the start of that day.
+    Name,
 }
 
 /// Backups that pgBackRest keeps.

@@ -19,6 +19,7 @@ use crate::captured::Captured;
 use crate::command::{Command, CommandError, Ended};
 use crate::secret::TextOrCredential;
 use crate::{Context, Probe};
+use perfdata::Told;
 
 /// What the program leaves to say why it was too slow, in percent of the look.
 const SHARE_OF_TIME: f64 = 0.85;
@@ -102,7 +103,7 @@ metrics: [{ name: depth }]
         if settings.command.first().is_none_or(String::is_empty) {
             problems.push(Problem::at("command", "there is no program to run"));
         }
-        let mut metrics = Vec::new();
+        let mut metrics: Vec<(Name, String, Unit)> = Vec::new();
         for (i, metric) in settings.metrics.iter().enumerate() {
             let path = KeyPath::root().entry("metrics").index(i).entry("name");
             let taken = ["exit_code", "state", "output"].contains(&metric.name.as_str());
@@ -113,6 +114,9 @@ metrics: [{ name: depth }]
                         Problem::new(path, message)
                             .hint("choose another name and give the `label`"),
                     );
+                }
+                Ok(name) if metrics.iter().any(|(earlier, ..)| *earlier == name) => {
+                    problems.push(Problem::new(path, format!("`{name}` is listed already")));
                 }
                 Ok(name) => {
                     let label = metric.label.clone().unwrap_or_else(|| metric.name.clone());
@@ -156,7 +160,16 @@ metrics: [{ name: depth }]
                 Cause::ProbeError,
                 format!("`{program}` was ended by signal {signal}"),
             )),
-            Ended::Exited(code) => self.read(code, &stdout, &stderr),
+            Ended::Exited(code) => {
+                let mut readings = self.read(code, &stdout, &stderr)?;
+                if outcome.stdout.truncated() {
+                    readings = readings.note("the output is long: its middle was not read");
+                }
+                if outcome.detached {
+                    readings = readings.note("a process that it left behind still runs");
+                }
+                Ok(readings)
+            }
         }
     }
 }
@@ -202,20 +215,27 @@ impl Exec {
             .text("state", state)
             .text("output", said);
         for (name, label, unit) in &self.metrics {
-            // One that is not told is not had: what expects something of it is unknown.
-            if let Some(told) = numbers.iter().find(|told| told.label == *label) {
-                let value = told.in_unit(*unit).ok_or_else(|| {
-                    let message = format!(
-                        "`{label}` is told as `{}`, which is no {}",
-                        told.text,
-                        unit.name()
-                    );
-                    Failure::new(Cause::BadResponse, message)
-                })?;
-                readings.set(name.clone(), number(value));
+            // One that is not had takes nothing from what the exit code says: what expects something of it is unknown.
+            match one_of(&numbers, label).and_then(|told| {
+                let no =
+                    || format!("`{label}` is told as `{}`, which is no {}", told.text, unit.name());
+                told.in_unit(*unit).ok_or_else(no)
+            }) {
+                Ok(value) => readings.set(name.clone(), number(value)),
+                Err(why) => readings = readings.note(why),
             }
         }
         Ok(readings)
+    }
+}
+
+/// The number with this label, or why there is none.
+fn one_of<'a>(numbers: &'a [Told], label: &str) -> Result<&'a Told, String> {
+    let mut all = numbers.iter().filter(|told| told.label == label);
+    match (all.next(), all.next()) {
+        (Some(told), None) => Ok(told),
+        (None, _) => Err(format!("`{label}` is not told")),
+        (Some(_), Some(_)) => Err(format!("`{label}` is told more than once")),
     }
 }
 
@@ -319,23 +339,43 @@ mod tests {
                 Cause::ProbeError,
                 "`sh` could not run a program of its own (exit 127)",
             ),
-            (
-                "a wrong unit",
-                "echo 'x | depth=5MB'",
-                Cause::BadResponse,
-                "`depth` is told as `5MB`, which is no number",
-            ),
-            (
-                "no number",
-                "echo 'x | depth=U'",
-                Cause::BadResponse,
-                "`depth` is told as `U`, which is no number",
-            ),
         ];
         for (row, script, cause, message) in rows {
             let failure = look(script, "", 10).await.expect_err(row);
             assert_eq!(failure.cause, cause, "{row}: {failure}");
             assert!(failure.message.starts_with(message), "{row}: {failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_number_that_is_not_had_hides_no_exit_code() {
+        let rows = [
+            ("a wrong unit", "depth=5MB", "`depth` is told as `5MB`, which is no number"),
+            ("not known", "depth=U", "`depth` is told as `U`, which is no number"),
+            ("twice", "depth=1 depth=2", "`depth` is told more than once"),
+            ("missing", "width=1", "`depth` is not told"),
+        ];
+        for (row, data, said) in rows {
+            let script = format!("echo \"BAD | {data} 'response time'=2s\"; exit 2");
+            let readings = look(&script, "", 10).await.unwrap_or_else(|e| panic!("{row}: {e}"));
+            let got = ["state", "depth", "took"].map(|name| shown(&readings, name)).join(" ");
+            assert_eq!(got, "\"critical\" absent 2", "{row}");
+            assert_eq!(readings.notes, [said], "{row}");
+        }
+    }
+
+    #[test]
+    fn a_reading_is_named_once() {
+        let rows =
+            [("state", "is a reading of every"), ("depth", "listed already"), ("a b", "holds ` `")];
+        for (name, said) in rows {
+            let json = serde_json::json!({
+                "command": ["x"], "metrics": [{ "name": "depth" }, { "name": name }],
+            });
+            let settings: Settings = serde_json::from_value(json).unwrap();
+            let problems = Exec::new(settings).expect_err(name);
+            assert_eq!(problems[0].path.to_string(), "metrics[1].name", "{name}");
+            assert!(problems.len() == 1 && problems[0].to_string().contains(said), "{problems:?}");
         }
     }
 

@@ -82,11 +82,7 @@ fn label(data: &str) -> Option<(String, &str)> {
 impl Told {
     /// The value in the base of a unit; nothing if it is told in another, or is no finite number.
     pub(super) fn in_unit(&self, unit: Unit) -> Option<f64> {
-        let end = self
-            .text
-            .find(|c: char| c.is_ascii_alphabetic() || c == '%')
-            .unwrap_or(self.text.len());
-        let (number, told) = self.text.split_at(end);
+        let (number, told) = self.text.split_at(end_of_number(&self.text));
         let value: f64 = number.parse().ok().filter(|value: &f64| value.is_finite())?;
         let factor = match (unit, told) {
             (Unit::One | Unit::PerSecond, "" | "c")
@@ -95,13 +91,31 @@ impl Told {
             | (Unit::Bytes, "B" | "") => 1.0,
             (Unit::Time, "ms") => 1e-3,
             (Unit::Time, "us") => 1e-6,
-            (Unit::Bytes, "KB") => 1e3,
+            (Unit::Time, "ns") => 1e-9,
+            (Unit::Bytes, "KB" | "kB") => 1e3,
             (Unit::Bytes, "MB") => 1e6,
             (Unit::Bytes, "GB") => 1e9,
             (Unit::Bytes, "TB") => 1e12,
+            (Unit::Bytes, "PB") => 1e15,
+            (Unit::Bytes, "KiB") => 1024.0,
+            (Unit::Bytes, "MiB") => 1024.0 * 1024.0,
+            (Unit::Bytes, "GiB") => 1024.0 * 1024.0 * 1024.0,
+            (Unit::Bytes, "TiB") => 1024.0 * 1024.0 * 1024.0 * 1024.0,
             _ => return None,
         };
         Some(value * factor)
+    }
+}
+
+/// Where a number ends. An exponent belongs to it only where digits follow: `1e3`, but not `1EB`.
+fn end_of_number(text: &str) -> usize {
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(text.len());
+    let Some(power) = text[end..].strip_prefix(['e', 'E']) else { return end };
+    let unsigned = power.strip_prefix(['+', '-']).unwrap_or(power);
+    match digits(unsigned) {
+        0 => end,
+        n => end + 1 + (power.len() - unsigned.len()) + n,
     }
 }
 
@@ -142,7 +156,13 @@ mod tests {
             ("5MB", Unit::Time, None),
             ("U", Unit::One, None),
             ("nan", Unit::One, None),
-            ("1e3", Unit::One, None),
+            ("1e3", Unit::One, Some(1_000.0)),
+            ("1.5e-3s", Unit::Time, Some(0.0015)),
+            ("1E", Unit::Bytes, None),
+            ("2KiB", Unit::Bytes, Some(2_048.0)),
+            ("3", Unit::Bytes, Some(3.0)),
+            ("5%", Unit::One, None),
+            ("", Unit::One, None),
         ];
         for (text, unit, expected) in rows {
             let told = Told { label: "x".into(), text: text.into() };

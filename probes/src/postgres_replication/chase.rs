@@ -19,10 +19,12 @@ pub(super) struct Chased {
     pub(super) lag: Option<Duration>,
     pub(super) is_standby: bool,
     pub(super) paused: bool,
-    /// Whether it has a receiver at work.
+    /// Whether it has a receiver that has heard of the primary lately.
     pub(super) receives: bool,
     /// The lag by the usual formula, in seconds.
     pub(super) usual: Option<f64>,
+    /// How long it waits on purpose before it applies anything, in seconds.
+    pub(super) delays: f64,
 }
 
 pub(super) async fn run(
@@ -30,6 +32,7 @@ pub(super) async fn run(
     mark: u64,
     began: Instant,
     patience: Duration,
+    silence: f64,
 ) -> Result<Chased, Failure> {
     let told = |e: tokio_postgres::Error| failure("the standby", &e);
     let until = began + patience;
@@ -54,12 +57,21 @@ pub(super) async fn run(
     let row = standby
         .query_one(
             "select (case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end), \
-             exists(select from pg_stat_wal_receiver), \
+             exists(select from pg_stat_wal_receiver where \
+             extract(epoch from clock_timestamp() - last_msg_receipt_time)::float8 <= $1), \
              (case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0 \
-             else extract(epoch from now() - pg_last_xact_replay_timestamp()) end)::float8",
-            &[],
+             else extract(epoch from now() - pg_last_xact_replay_timestamp()) end)::float8, \
+             extract(epoch from current_setting('recovery_min_apply_delay')::interval)::float8",
+            &[&silence],
         )
         .await
         .map_err(told)?;
-    Ok(Chased { lag, is_standby, paused: row.get(0), receives: row.get(1), usual: row.get(2) })
+    Ok(Chased {
+        lag,
+        is_standby,
+        paused: row.get(0),
+        receives: row.get(1),
+        usual: row.get(2),
+        delays: row.get(3),
+    })
 }

@@ -6,23 +6,27 @@
 
 mod chase;
 mod primary;
+mod server;
 mod verdict;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::problem::{KeyPath, Problem};
 use launchgate_core::reading::{ReadingSpec, ReadingType, Readings, Unit};
 use launchgate_core::time::parse_duration;
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Config;
 
 use crate::secret::TextOrCredential;
-use crate::{Context, Probe, dial, guard};
+use crate::{Context, Probe, client};
+use server::{Access, failure};
 
 /// `with:` of a `postgres_replication` check.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -32,9 +36,13 @@ pub struct Settings {
     pub source: Source,
     /// The standbys that must be there. Without the list, none at all would look like no lag.
     pub standbys: Vec<Standby>,
-    /// How long a standby may take to apply the mark; `5s` if not given. It is also the lag that can at most be told.
+    /// How long a standby may take to apply the mark; `5s` if not given. It is also the lag that can at most be told,
+    /// so it has to be longer than the lag that is allowed.
     #[serde(default)]
     pub patience: Option<String>,
+    /// A PEM file of roots that are trusted besides the public ones, relative to the launch file.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// A PostgreSQL server.
@@ -119,7 +127,7 @@ standbys:
             spec(
                 "lag",
                 Number(Unit::Time),
-                "how long the slowest standby took to apply the mark; at least `patience` where one did not",
+                "how long the slowest standby took to apply the mark; `patience` where one did not, which is too little",
             ),
             spec("caught_up", Number(Unit::Percent), "the standbys that applied the mark in time"),
             spec(
@@ -134,6 +142,11 @@ standbys:
                 "how much the standby furthest behind has not applied, as the primary sees it",
             ),
             spec("roles_ok", Flag, "whether the primary is one, and every standby is one"),
+            spec(
+                "slots_at_risk",
+                Texts,
+                "the replication slots whose log the primary gives up on, or has given up on",
+            ),
             spec("replay_paused", Flag, "whether a standby was told to stop applying"),
             spec(
                 "usual_formula",
@@ -154,21 +167,55 @@ standbys:
     }
 
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
+        let mut tls = client::trust(self.settings.ca_file.as_deref(), cx).await?;
+        // HTTP's protocols are none that a database speaks.
+        tls.alpn_protocols.clear();
+        let tls = Arc::new(tls);
         // The chase must end within the look, and leave time to tell of it.
-        let patience = self.patience.min(cx.remaining().mul_f64(0.7));
-        let primary = connect("the primary", &self.settings.source.url, cx).await?;
-        let view = primary::view(&primary).await?;
-        let mark = primary::mark(&primary).await?;
-        let chases = self.settings.standbys.iter().map(|standby| async {
+        let end = Instant::now() + cx.remaining().mul_f64(0.9);
+        let access = Access { cx, tls, until: Instant::now() + cx.remaining().mul_f64(0.4) };
+        // Standbys are connected to before the mark is written: that takes time which is no lag.
+        let standbys = join_all(self.settings.standbys.iter().map(|standby| {
             let subject = format!("standby {}", standby.name);
-            let seen = match connect(&subject, &standby.url, cx).await {
-                Ok(client) => chase::run(&client, mark.lsn, mark.at, patience).await,
-                Err(failure) => Err(failure),
+            let access = &access;
+            async move { server::connect(&subject, &standby.url, access).await }
+        }));
+        let asked = async {
+            let primary =
+                server::connect("the primary", &self.settings.source.url, &access).await?;
+            let view = in_time(access.until, "the primary", primary::view(&primary)).await?;
+            Ok::<_, Failure>((primary, view))
+        };
+        let (asked, standbys) = join(asked, standbys).await;
+        let (primary, view) = asked?;
+        let mark = in_time(end, "the primary", primary::mark(&primary)).await?;
+        let left = end.saturating_duration_since(Instant::now());
+        let watched = self.patience.min(left.mul_f64(0.9));
+        let silence = view.silence;
+        let chases = self.settings.standbys.iter().zip(&standbys).map(|(standby, client)| async {
+            let seen = match client {
+                Ok(client) => {
+                    let chase = chase::run(client, mark.lsn, mark.at, watched, silence);
+                    in_time(end, &format!("standby {}", standby.name), chase).await
+                }
+                Err(failure) => Err(failure.clone()),
             };
             (standby.name.as_str(), seen)
         });
         let chased = join_all(chases).await;
-        Ok(verdict::read(&view, &mark, &chased, patience))
+        Ok(verdict::read(&view, &mark, &chased, self.patience, watched))
+    }
+}
+
+/// The outcome of asking, if it comes in time: a server that hangs answers nothing at all.
+async fn in_time<T>(
+    until: Instant,
+    subject: &str,
+    asking: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match timeout_at(until, asking).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::new(Cause::Timeout, format!("{subject} did not answer in time"))),
     }
 }
 
@@ -179,73 +226,4 @@ fn host(url: &str) -> Option<String> {
         tokio_postgres::config::Host::Tcp(name) => Some(format!("{name}:{port}")),
         tokio_postgres::config::Host::Unix(_) => None,
     }
-}
-
-/// A connection that ends with the look.
-async fn connect(subject: &str, url: &TextOrCredential, cx: &Context) -> Result<Client, Failure> {
-    let url: SecretString = url.resolve(cx)?;
-    let mut config: Config = url.expose_secret().parse().map_err(|e| {
-        Failure::new(Cause::ProbeError, format!("the address of {subject} cannot be read: {e}"))
-    })?;
-    guarded(&mut config, cx).await?;
-    config.application_name("launchgate").connect_timeout(cx.remaining().mul_f64(0.5));
-    let connecting = tokio::time::timeout(cx.remaining().mul_f64(0.6), config.connect(NoTls));
-    match connecting.await {
-        Ok(Ok((client, connection))) => {
-            // Its error reaches whoever asks next.
-            tokio::spawn(connection);
-            Ok(client)
-        }
-        Ok(Err(error)) => Err(failure(subject, &error)),
-        Err(_) => Err(Failure::new(Cause::Timeout, format!("{subject} did not answer in time"))),
-    }
-}
-
-/// Resolves the hosts here, so that no name leads to an address that is never probed.
-async fn guarded(config: &mut Config, cx: &Context) -> Result<(), Failure> {
-    use tokio_postgres::config::Host;
-    if !config.get_hostaddrs().is_empty() {
-        return config.get_hostaddrs().iter().try_for_each(|address| guard::permit(*address));
-    }
-    let hosts: Vec<String> = config
-        .get_hosts()
-        .iter()
-        .filter_map(|host| match host {
-            Host::Tcp(name) => Some(name.clone()),
-            Host::Unix(_) => None,
-        })
-        .collect();
-    // A socket of this machine has no address to resolve, and an address stands for each host or for none.
-    if hosts.len() != config.get_hosts().len() {
-        return Ok(());
-    }
-    for host in hosts {
-        let found = dial::resolve(&host, 0, cx.remaining().mul_f64(0.4)).await?;
-        let Some(first) = found.first() else { continue };
-        guard::permit(first.ip())?;
-        config.hostaddr(first.ip());
-    }
-    Ok(())
-}
-
-/// What an error of the server or of the way to it says.
-fn failure(subject: &str, error: &tokio_postgres::Error) -> Failure {
-    use tokio_postgres::error::SqlState;
-    let source = std::error::Error::source(error);
-    let why = source.map_or_else(|| error.to_string(), ToString::to_string);
-    let refused = source
-        .and_then(|s| s.downcast_ref::<std::io::Error>())
-        .is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused);
-    let auth = [
-        SqlState::INVALID_PASSWORD,
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        SqlState::INSUFFICIENT_PRIVILEGE,
-    ];
-    let cause = match error.code() {
-        Some(code) if auth.contains(code) => Cause::Auth,
-        Some(_) => Cause::BadResponse,
-        None if refused => Cause::Refused,
-        None => Cause::Unreachable,
-    };
-    Failure::new(cause, format!("{subject}: {why}"))
 }

@@ -24,6 +24,8 @@ pub(super) struct View {
     pub(super) rows: Vec<Row>,
     /// How long a standby may be silent before that is odd, in seconds.
     pub(super) silence: f64,
+    /// The slots whose log is about to go, or gone: a standby that needs it cannot go on.
+    pub(super) slots_at_risk: Vec<String>,
 }
 
 /// A place in the write-ahead log, and when it was reached.
@@ -46,31 +48,55 @@ pub(super) async fn view(primary: &Client) -> Result<View, Failure> {
         .await
         .map_err(told)?;
     let (is_primary, timeout): (bool, f64) = (facts.get(0), facts.get(1));
-    let rows = if is_primary {
-        primary
-            .query(
-                "select application_name, coalesce(state, ''), \
-                 pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8, \
-                 extract(epoch from clock_timestamp() - reply_time)::float8 from pg_stat_replication",
-                &[],
-            )
-            .await
-            .map_err(told)?
+    let (rows, slots_at_risk) = if is_primary {
+        (senders(primary).await?, slots_at_risk(primary).await?)
     } else {
-        Vec::new()
+        (Vec::new(), Vec::new())
     };
-    let rows = rows
-        .iter()
-        .map(|row| Row {
-            name: row.get(0),
-            state: row.get(1),
-            behind: row.get(2),
-            heard: row.get(3),
-        })
-        .collect();
     // A standby answers at half of the timeout at the latest; some of that is allowed on top.
     let silence = if timeout > 0.0 { (timeout * 0.75).max(1.0) } else { 45.0 };
-    Ok(View { is_primary, rows, silence })
+    Ok(View { is_primary, rows, silence, slots_at_risk })
+}
+
+async fn senders(primary: &Client) -> Result<Vec<Row>, Failure> {
+    let rows = primary
+        .query(
+            "select application_name, state, \
+             pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8, \
+             extract(epoch from clock_timestamp() - reply_time)::float8 from pg_stat_replication",
+            &[],
+        )
+        .await
+        .map_err(|e| failure("the primary", &e))?;
+    rows.iter()
+        .map(|row| {
+            // A role without the privilege is shown the row and none of what is in it.
+            let hidden = || {
+                let message = "the primary: the role may not see its standbys; grant it pg_monitor";
+                Failure::new(Cause::Auth, message)
+            };
+            let (name, state): (Option<String>, Option<String>) = (row.get(0), row.get(1));
+            Ok(Row {
+                name: name.ok_or_else(hidden)?,
+                state: state.ok_or_else(hidden)?,
+                behind: row.get(2),
+                heard: row.get(3),
+            })
+        })
+        .collect()
+}
+
+async fn slots_at_risk(primary: &Client) -> Result<Vec<String>, Failure> {
+    // The column came with PostgreSQL 13; by way of JSON it may be missing.
+    let rows = primary
+        .query(
+            "select slot_name::text from pg_replication_slots s \
+             where to_jsonb(s)->>'wal_status' in ('unreserved', 'lost') limit 200",
+            &[],
+        )
+        .await
+        .map_err(|e| failure("the primary", &e))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Lets the primary write something small and flush it. A commit does both; it waits for no standby.

@@ -9,20 +9,23 @@ use launchgate_core::time::format_duration;
 use super::chase::Chased;
 use super::primary::{Mark, Row, View};
 
-/// Puts it all together. A standby that could not be asked leaves `lag` absent, and so unknown.
+/// Puts it all together. `patience` is how long standbys were to be watched, `watched` how long there was time to.
+/// A standby that could not be asked leaves `lag` absent, and so unknown.
 pub(super) fn read(
     view: &View,
     mark: &Mark,
     chased: &[(&str, Result<Chased, Failure>)],
     patience: Duration,
+    watched: Duration,
 ) -> Readings {
-    let known = |name: &str| view.rows.iter().find(|row| row.name == name);
+    let known = |name: &str| best(&view.rows, name, view.silence);
     let streams = |name: &str| known(name).is_some_and(|row| is_streaming(row, view.silence));
     let missing = chased.iter().filter(|(name, _)| known(name).is_none()).map(|(name, _)| *name);
     let seen = || chased.iter().filter_map(|(_, seen)| seen.as_ref().ok());
     let caught_up = seen().filter(|c| c.lag.is_some()).count();
     let streaming = chased.iter().filter(|(name, _)| streams(name)).count();
-    let behind = view.rows.iter().filter_map(|row| row.behind).reduce(f64::max);
+    let expected = chased.iter().filter_map(|(name, _)| known(name));
+    let behind = expected.filter_map(|row| row.behind).reduce(f64::max);
     let usual = seen().filter_map(|c| c.usual).reduce(f64::max);
     let all_asked = chased.iter().all(|(_, seen)| seen.is_ok());
     let roles = view.is_primary && seen().all(|c| c.is_standby);
@@ -30,6 +33,7 @@ pub(super) fn read(
         .number("caught_up", share(caught_up, chased.len()))
         .number("streaming", share(streaming, chased.len()))
         .texts("missing", missing)
+        .texts("slots_at_risk", &view.slots_at_risk)
         .flag("replay_paused", seen().any(|c| c.paused));
     if all_asked || !roles {
         readings = readings.flag("roles_ok", roles);
@@ -43,19 +47,33 @@ pub(super) fn read(
     // Without a mark of ours a standby that hangs may have applied all there is: nothing was chased.
     let proves =
         mark.unwritten.is_none() || (streaming == chased.len() && seen().all(|c| c.receives));
-    if all_asked && proves {
-        let worst = seen().map(|c| c.lag.unwrap_or(patience)).max().unwrap_or_default();
+    // Nor is there a lag where a standby was watched for less than was asked for: the figure would pass too early.
+    let late = seen().any(|c| c.lag.is_none());
+    if all_asked && proves && !(late && watched < patience) {
+        let worst = seen().map(|c| c.lag.unwrap_or(watched)).max().unwrap_or_default();
         readings = readings.time("lag", worst);
+    }
+    if late {
+        readings = readings.note(format!(
+            "the lag is more than can be told: a standby was watched for {}",
+            format_duration(watched)
+        ));
     }
     if let Some(why) = &mark.unwritten {
         readings =
             readings.note(format!("no mark could be written, so what was there was chased: {why}"));
     }
     for (name, seen) in chased {
-        let (says, odd) = told(known(name), streams(name), seen, patience);
+        let (says, odd) = told(known(name), streams(name), seen, watched);
         readings = readings.part(format!("standby {name}"), says, odd);
     }
     readings
+}
+
+/// The standby's row; the one that streams, where one that hangs is there beside it.
+fn best<'a>(rows: &'a [Row], name: &str, silence: f64) -> Option<&'a Row> {
+    let of_name = || rows.iter().filter(|row| row.name == name);
+    of_name().find(|row| is_streaming(row, silence)).or_else(|| of_name().next())
 }
 
 fn is_streaming(row: &Row, silence: f64) -> bool {
@@ -66,7 +84,7 @@ fn told(
     row: Option<&Row>,
     streams: bool,
     seen: &Result<Chased, Failure>,
-    patience: Duration,
+    watched: Duration,
 ) -> (String, bool) {
     let chased = match seen {
         Ok(chased) => chased,
@@ -74,7 +92,7 @@ fn told(
     };
     let mut says = match chased.lag {
         Some(lag) => format!("applied the mark after {}", format_duration(lag)),
-        None => format!("did not apply the mark within {}", format_duration(patience)),
+        None => format!("did not apply the mark within {}", format_duration(watched)),
     };
     match row {
         None => says += "; the primary does not know it",
@@ -87,6 +105,9 @@ fn told(
                 says += &format!("; {} behind", Unit::Bytes.format(behind));
             }
         }
+    }
+    if chased.delays > 0.0 {
+        says += &format!("; it applies {} late on purpose", Unit::Time.format(chased.delays));
     }
     for (odd, text) in
         [(!chased.is_standby, "it is no standby"), (chased.paused, "replay is paused")]
@@ -115,16 +136,23 @@ mod tests {
 
     fn chased(lag: Option<u64>) -> Chased {
         let lag = lag.map(Duration::from_millis);
-        Chased { lag, is_standby: true, paused: false, receives: true, usual: Some(0.0) }
+        Chased {
+            lag,
+            is_standby: true,
+            paused: false,
+            receives: true,
+            usual: Some(0.0),
+            delays: 0.0,
+        }
+    }
+
+    fn mark(unwritten: bool) -> Mark {
+        let unwritten = unwritten.then(|| "not allowed".to_owned());
+        Mark { lsn: 1, at: tokio::time::Instant::now(), unwritten }
     }
 
     #[test]
     fn a_standby_counts_only_when_everybody_agrees() {
-        let mark = |unwritten: bool| Mark {
-            lsn: 1,
-            at: tokio::time::Instant::now(),
-            unwritten: unwritten.then(|| "not allowed".to_owned()),
-        };
         let lost = || Err(Failure::new(Cause::Refused, "gone"));
         let rows = [
             (
@@ -140,6 +168,13 @@ mod tests {
                 false,
                 Ok(chased(None)),
                 "5s 0% 0%",
+            ),
+            (
+                "a frozen one beside its successor",
+                vec![row("a", "streaming", 22.0), row("a", "streaming", 1.0)],
+                false,
+                Ok(chased(Some(9))),
+                "9ms 100% 100%",
             ),
             ("not known to the primary", vec![], false, Ok(chased(None)), "5s 0% 0%"),
             (
@@ -173,8 +208,9 @@ mod tests {
             ),
         ];
         for (name, rows, unwritten, seen, expected) in rows {
-            let view = View { is_primary: true, rows, silence: 10.0 };
-            let readings = read(&view, &mark(unwritten), &[("a", seen)], Duration::from_secs(5));
+            let view = View { is_primary: true, rows, silence: 10.0, slots_at_risk: vec![] };
+            let patience = Duration::from_secs(5);
+            let readings = read(&view, &mark(unwritten), &[("a", seen)], patience, patience);
             let show = |name: &str, unit| {
                 readings.get(name).map_or_else(|| "-".to_owned(), |value| value.show(unit))
             };
@@ -185,6 +221,24 @@ mod tests {
                 show("streaming", Unit::Percent)
             );
             assert_eq!(got, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_look_that_is_too_short_tells_no_lag_of_a_standby_that_is_late() {
+        let rows = [
+            ("late, and watched in full", None, 5, Some(5.0)),
+            ("late, and not watched in full", None, 3, None),
+            ("caught up, though not watched in full", Some(9), 3, Some(0.009)),
+        ];
+        for (name, lag, watched, expected) in rows {
+            let (rows, slots_at_risk) = (vec![row("a", "streaming", 1.0)], vec![]);
+            let view = View { is_primary: true, rows, silence: 10.0, slots_at_risk };
+            let (patience, watched) = (Duration::from_secs(5), Duration::from_secs(watched));
+            let seen = [("a", Ok(chased(lag)))];
+            let readings = read(&view, &mark(false), &seen, patience, watched);
+            let expected = expected.map(launchgate_core::reading::Value::Number);
+            assert_eq!(readings.get("lag"), expected.as_ref(), "{name}");
         }
     }
 }
