@@ -208,7 +208,7 @@ fn things_break_and_are_mended(world: &mut World, good: &View) {
 
     world.pair.freeze_receiver();
     let told = world.told(good, "data/standby", 1);
-    assert!(told.1.contains("lag 3s < 2s is false"), "{}", told.1);
+    assert!(told.1.contains("caught_up 0% == 100% is false"), "{}", told.1);
     world.pair.thaw_receiver();
     world.told(good, "dns/www", 0);
 

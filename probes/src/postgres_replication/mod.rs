@@ -127,7 +127,7 @@ standbys:
             spec(
                 "lag",
                 Number(Unit::Time),
-                "how long the slowest standby took to apply the mark; `patience` where one did not, which is too little",
+                "how long the slowest standby took to apply the mark; absent where one did not",
             ),
             spec("caught_up", Number(Unit::Percent), "the standbys that applied the mark in time"),
             spec(
@@ -203,7 +203,7 @@ standbys:
             (standby.name.as_str(), seen)
         });
         let chased = join_all(chases).await;
-        Ok(verdict::read(&view, &mark, &chased, self.patience, watched))
+        Ok(verdict::read(&view, &mark, &chased, watched))
     }
 }
 
