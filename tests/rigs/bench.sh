@@ -6,11 +6,16 @@ cd "$(dirname "$0")/../.."
 cargo build --quiet --release
 gate=$PWD/target/release/launchgate
 dir=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 
 # A target: nginx over HTTP and HTTPS.
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
+key() { openssl ecparam -name prime256v1 -genkey -noout -out "$dir/$1"; }
+key ca.key; key key.pem
+openssl req -x509 -new -key "$dir/ca.key" -days 30 -subj /CN=bench -out "$dir/ca.pem" 2>/dev/null
+openssl req -new -key "$dir/key.pem" -subj /CN=localhost -out "$dir/csr" 2>/dev/null
+echo 'subjectAltName=DNS:localhost,IP:127.0.0.1' > "$dir/ext"
+openssl x509 -req -in "$dir/csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 30 -extfile "$dir/ext" -out "$dir/cert.pem" 2>/dev/null
+
 cat > "$dir/nginx.conf" <<N
 daemon off; master_process off; pid $dir/nginx.pid; error_log /dev/null;
 events { worker_connections 4096; }
@@ -19,26 +24,55 @@ http { access_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi
   server { listen 127.0.0.1:18443 ssl; ssl_certificate $dir/cert.pem; ssl_certificate_key $dir/key.pem; return 200 ok; } }
 N
 PATH="$PATH:/usr/sbin" nginx -c "$dir/nginx.conf" &
-printf 'modules:\n  http: {prober: http, timeout: 5s, http: {tls_config: {ca_file: %s/cert.pem}}}\n' "$dir" > "$dir/blackbox.yml"
+printf '%s\n' '$ORIGIN example.test.' '@ 300 IN SOA ns1 host 1 3600 600 86400 60' '@ 300 IN NS ns1' 'ns1 300 IN A 127.0.0.1' \
+  'www 300 IN A 192.0.2.7' > "$dir/zone"
+cat > "$dir/nsd.conf" <<N
+server:
+  ip-address: 127.0.0.1@18053
+  username: ""
+  chroot: ""
+  server-count: 1
+  zonesdir: "$dir"
+  database: ""
+  pidfile: "$dir/nsd.pid"
+  zonelistfile: "$dir/zone.list"
+  xfrdfile: "$dir/xfrd.state"
+  xfrdir: "$dir"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: "example.test"
+  zonefile: "zone"
+N
+PATH="$PATH:/usr/sbin" nsd -d -c "$dir/nsd.conf" > "$dir/nsd.log" 2>&1 &
+cat > "$dir/blackbox.yml" <<N
+modules:
+  http: {prober: http, timeout: 5s, http: {tls_config: {ca_file: $dir/ca.pem}}}
+  dns: {prober: dns, timeout: 5s, dns: {query_name: www.example.test, query_type: A, transport_protocol: udp}}
+N
 prometheus-blackbox-exporter --config.file="$dir/blackbox.yml" --web.listen-address=127.0.0.1:19115 --log.level=error &
 for port in 18080 18443 19115; do
   for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.1; done
 done
 
-# A launch file with `count` checks of one address.
-launch() { # name count url every
+# The head of a launch file, and one with `count` checks of one address.
+head_of() {
   echo "launch: $1"; echo "title: $1"; echo 'version: v1'; echo 'go_live: 2030-01-01T09:00:00[UTC]'; echo 'checklists:'
   echo '  all:'; echo '    title: All'; echo '    due: T-1d'; echo '    checks:'
+}
+launch() { # name count url every
+  head_of "$1"
   for i in $(seq "$2"); do
-    echo "      c$i: { title: C, probe: http, with: { url: \"$3\", ca_file: $dir/cert.pem }, expect: [\"status == 200\"], every: $4, fresh_for: 10m }"
+    echo "      c$i: { title: C, probe: http, with: { url: \"$3\", ca_file: $dir/ca.pem }, expect: [\"status == 200\"], every: $4, fresh_for: 10m }"
   done
 }
 
-seconds() { local start end; start=$(date +%s.%N); "$@" > /dev/null; end=$(date +%s.%N); echo "$end - $start" | bc; }
+seconds() { local start end; start=$(date +%s.%N); "$@" > "$dir/out" || [ $? -le 2 ]; end=$(date +%s.%N); echo "$end - $start" | bc; }
 rate() { echo "scale=0; $1 / $2" | bc; }
 
 blackbox() { # count url: asks the exporter for as many looks, eight at a time
-  seq "$1" | xargs -P 8 -n 50 sh -c 'u=$0; shift 0; for _; do echo "url = \"http://127.0.0.1:19115/probe?module=http&target='"$2"'\""; echo "output = /dev/null"; done | curl -s -K -'
+  seq "$1" | xargs -P 8 -n 50 sh -c 'u=$0; shift 0; for _; do echo "url = \"http://127.0.0.1:19115/probe?module='"${3:-http}"'&target='"$2"'\""; echo "output = /dev/null"; done | curl -s -K -'
 }
 
 for scheme in http https; do
@@ -46,10 +80,23 @@ for scheme in http https; do
   launch "bench-$scheme" 2000 "$scheme://localhost:$port/" 1m > "$dir/$scheme.yaml"
   empty=$(seconds "$gate" validate "$dir/$scheme.yaml")
   ours=$(seconds "$gate" check "$dir/$scheme.yaml" --format json)
+  passed=$(grep -c '"outcome": "pass"' "$dir/out" || true)
   theirs=$(seconds blackbox 2000 "$scheme://localhost:$port/")
-  echo "$scheme: 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
+  curl -s "http://127.0.0.1:19115/probe?module=http&target=$scheme://localhost:$port/" | grep -q '^probe_success 1' || echo "$scheme: blackbox_exporter's looks fail"
+  echo "$scheme: $passed of 2000 pass; 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
     "by blackbox_exporter in $theirs s: $(rate 2000 "$theirs")/s; ratio $(echo "scale=2; $theirs / ($ours - $empty)" | bc)"
 done
+
+head_of bench-dns > "$dir/dns.yaml"
+for i in $(seq 2000); do
+  echo "      c$i: { title: C, probe: dns, with: { name: www.example.test, type: A, resolvers: [\"127.0.0.1:18053\"], name_servers: [] }, expect: [\"answers == [192.0.2.7]\"] }"
+done >> "$dir/dns.yaml"
+empty=$(seconds "$gate" validate "$dir/dns.yaml")
+ours=$(seconds "$gate" check "$dir/dns.yaml" --format json)
+passed=$(grep -c '"outcome": "pass"' "$dir/out" || true)
+theirs=$(seconds blackbox 2000 127.0.0.1:18053 dns)
+echo "dns: $passed of 2000 pass; 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
+  "by blackbox_exporter in $theirs s: $(rate 2000 "$theirs")/s; ratio $(echo "scale=2; $theirs / ($ours - $empty)" | bc)"
 
 launch bench-memory 1000 http://localhost:18080/ 30s > "$dir/memory.yaml"
 "$gate" serve --dev --listen 127.0.0.1:17420 --store "$dir/store.db" "$dir/memory.yaml" 2> /dev/null &
@@ -62,8 +109,8 @@ for _ in $(seq 500); do echo 'url = "http://127.0.0.1:17420/api/v1/launches/benc
 curl -s -w '%{time_total}\n' -K "$dir/curl" | sort -n > "$dir/times"
 echo "report as JSON with 1,000 checks, 500 requests on one connection: p50 $(sed -n 250p "$dir/times") s, p99 $(sed -n 495p "$dir/times") s," \
   "$(curl -s http://127.0.0.1:17420/api/v1/launches/bench-memory/report | wc -c) bytes"
-before=$(awk '{print $14 + $15}' /proc/$daemon/stat); sleep 20; after=$(awk '{print $14 + $15}' /proc/$daemon/stat)
-echo "processor with 1,000 http checks every 30 s: $(echo "scale=1; ($after - $before) / 20" | bc) % of one core"
+before=$(awk '{print $14 + $15}' /proc/$daemon/stat); sleep 30; after=$(awk '{print $14 + $15}' /proc/$daemon/stat)
+echo "processor with 1,000 http checks every 30 s: $(echo "scale=1; ($after - $before) / 30" | bc) % of one core"
 kill $daemon; wait $daemon 2>/dev/null || true
 
 # From the decision to the rollback script's first instruction, beside 1,000 other checks.
@@ -85,12 +132,12 @@ ask() { "$gate" "$@" --url http://127.0.0.1:17421; }
 for _ in $(seq 300); do code=0; ask report > /dev/null 2>&1 || code=$?; [ $code -le 2 ] && break; sleep 0.1; done
 for firing in $(seq 20); do
   ask milestone deploy_started --as alice > /dev/null
-  for _ in $(seq 200); do [ "$(wc -l < "$dir/ran" 2>/dev/null || echo 0)" -ge "$firing" ] && break; sleep 0.1; done
+  for _ in $(seq 200); do [ "$(cat "$dir/ran" 2>/dev/null | wc -l)" -ge "$firing" ] && break; sleep 0.1; done
   for _ in $(seq 50); do { ask report --format json || true; } | grep -q '"phase": "rolled_back"' && break; sleep 0.1; done
 done
 curl -s http://127.0.0.1:17421/api/v1/launches/bench-fire/runs | tr ',' '\n' | grep -oE '^"at":"[^"]+' | cut -d'"' -f4 > "$dir/all-times"
 # Of each run: when it was created (which is when its first step started), newest first.
-awk 'NR % 3 == 1' "$dir/all-times" | tac | while read -r at; do date -d "$at" +%s.%N; done | paste - "$dir/ran" |
+awk 'NR % 2 == 1' "$dir/all-times" | tac | while read -r at; do date -d "$at" +%s.%N; done | paste - "$dir/ran" |
   awk '{ print ($2 - $1) * 1000 }' | sort -n > "$dir/latency"
 echo "from the decision to the script's first instruction, $(wc -l < "$dir/latency") firings beside 1,000 checks:" \
   "p50 $(sed -n 10p "$dir/latency") ms, worst $(tail -1 "$dir/latency") ms"
