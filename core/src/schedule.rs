@@ -1,4 +1,4 @@
-//! When each check looks next. Looks are spread, missed ones are skipped, and a burst never follows a pause.
+//! When each check looks next. Looks are spread over the whole rhythm, and of those that were missed one is made.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -13,8 +13,16 @@ const FIRST_WITHIN: Duration = Duration::from_secs(5);
 /// The times of the next looks, on a timeline that never steps (time since boot or since start).
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
-    every: HashMap<CheckPath, Duration>,
+    every: HashMap<CheckPath, Rhythm>,
     queue: BinaryHeap<Reverse<(Duration, CheckPath)>>,
+}
+
+/// A check's rhythm.
+#[derive(Debug, Clone, Copy)]
+struct Rhythm {
+    every: Duration,
+    /// How soon the second look follows the first: the first come soon after the start, the later ones must not bunch.
+    second: Option<Duration>,
 }
 
 impl Schedule {
@@ -28,7 +36,9 @@ impl Schedule {
         for (check, every) in checks {
             let first = spread(&check, seed, every.min(FIRST_WITHIN));
             schedule.queue.push(Reverse((now + first, check.clone())));
-            schedule.every.insert(check, every.max(Duration::from_millis(1)));
+            let every = every.max(Duration::from_millis(1));
+            let second = spread(&check, seed.wrapping_add(1), every).max(every / 16);
+            schedule.every.insert(check, Rhythm { every, second: Some(second) });
         }
         schedule
     }
@@ -46,7 +56,14 @@ impl Schedule {
             return None;
         }
         let Reverse((at, check)) = self.queue.pop()?;
-        let every = self.every[&check];
+        let rhythm = self.every.get_mut(&check)?;
+        let every = rhythm.every;
+        if let Some(second) = rhythm.second.take()
+            && at + second > now
+        {
+            self.queue.push(Reverse((at + second, check.clone())));
+            return Some(check);
+        }
         let missed = now.saturating_sub(at).as_nanos() / every.as_nanos();
         let steps = u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1;
         let next = at + every.saturating_mul(steps);
@@ -79,10 +96,10 @@ mod tests {
     #[test]
     fn looks_are_spread_and_none_is_made_up_for() {
         let mut schedule = Schedule::new(checks(1_000, 30), Duration::ZERO, 7);
-        let first: Vec<usize> = (1..=5).map(|s| due(&mut schedule, s)).collect();
-        assert_eq!(first.iter().sum::<usize>(), 1_000);
-        assert!(first.iter().all(|n| (100..300).contains(n)), "{first:?}");
-        assert_eq!(due(&mut schedule, 24), 0, "nothing before its time");
+        let first: usize = (1..=5).map(|s| due(&mut schedule, s)).sum();
+        assert!((1_000..1_300).contains(&first), "{first} within five seconds");
+        let later: Vec<usize> = (40..70).map(|s| due(&mut schedule, s)).skip(1).collect();
+        assert!(later.iter().all(|n| (10..70).contains(n)), "spread over the rhythm: {later:?}");
         assert_eq!(due(&mut schedule, 3_600), 1_000, "after a pause each looks once");
         assert_eq!(due(&mut schedule, 3_600), 0);
     }
