@@ -6,14 +6,15 @@
 mod compile;
 mod event;
 mod restore;
+mod runs;
 #[cfg(test)]
 mod tests;
+mod triggers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use event::{Effect, Event, Perform, Record, Rejected};
-use jiff::Timestamp;
 pub use restore::{Saved, SavedCheck, SavedTrigger};
 
 use crate::attestation::{SignOff, SignOffError};
@@ -22,12 +23,11 @@ use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::plan::Plan;
-use crate::procedure::fill;
 use crate::reading::cut;
 use crate::report::CheckReport;
-use crate::run::{Choice, Next, Run, RunEvent, RunId};
+use crate::run::{Run, RunEvent};
 use crate::time::Moment;
-use crate::trigger::{self, Mode, Status};
+use crate::trigger;
 
 /// Everything that is known of one launch.
 #[derive(Debug, Clone)]
@@ -197,112 +197,6 @@ impl State {
         Ok(())
     }
 
-    /// Hands an observation to a trigger, and fires it if it is time.
-    fn watch(
-        &mut self,
-        place: usize,
-        observation: &Observation,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        let plan = Arc::clone(&self.plan);
-        let trigger = &plan.triggers[place];
-        let generation = self.generation();
-        let memory = &mut self.triggers[place];
-        let before = memory.clone();
-        memory.tick(trigger, &self.milestones, generation, now);
-        let fires = memory.take(trigger, observation, now);
-        let cause = format!("trigger {}: {}", trigger.id, memory.because(trigger));
-        if fires {
-            memory.fire(now.wall);
-        }
-        if *memory != before {
-            effects.push(Effect::Persist(Record::trigger(trigger, memory)));
-        }
-        if fires && trigger.mode == Mode::Act {
-            self.start_run(
-                &trigger.procedure,
-                cause,
-                &format!("trigger {}", trigger.id),
-                now,
-                effects,
-            );
-        }
-    }
-
-    /// Creates the run of this deployment, unless there is one.
-    fn start_run(
-        &mut self,
-        procedure: &Name,
-        cause: String,
-        by: &str,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Option<RunId> {
-        let id = RunId::of(&self.plan.launch, self.generation());
-        if self.runs.iter().any(|run| run.id == id) {
-            return None;
-        }
-        let procedure = self.plan.procedures.get(procedure)?.clone();
-        let mut run =
-            Run::new(self.plan.launch.clone(), self.generation(), procedure, cause, now.wall);
-        self.instruct(&mut run);
-        effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
-        self.runs.push(run);
-        let began =
-            Reached { milestone: Milestone::RollbackStarted, at: now.wall, by: by.to_owned() };
-        self.reach(began, now, effects);
-        Some(id)
-    }
-
-    /// Fills in what a person reads at a `manual` step: nobody else will.
-    fn instruct(&self, run: &mut Run) {
-        let id = run.id.to_string();
-        let values = [
-            ("trigger.because", run.cause.as_str()),
-            ("launch", self.plan.launch.as_str()),
-            ("version", self.plan.version.as_str()),
-            ("previous_version", self.plan.previous_version.as_deref().unwrap_or("unknown")),
-            ("run.id", id.as_str()),
-        ];
-        for step in run.procedure.steps.iter_mut().filter(|step| step.is_manual()) {
-            if let Some(serde_json::Value::String(text)) = step.settings.get_mut("instructions") {
-                *text = fill(text, &values);
-            }
-        }
-    }
-
-    fn fire_by_hand(
-        &mut self,
-        id: &Name,
-        person: &Name,
-        reason: &str,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), Rejected> {
-        let plan = Arc::clone(&self.plan);
-        let place = plan
-            .triggers
-            .iter()
-            .position(|t| t.id == *id)
-            .ok_or_else(|| Rejected::NoSuchTrigger(id.clone()))?;
-        self.must_command(person)?;
-        let phase = Phase::after(&self.milestones);
-        if !matches!(phase, Phase::Launching | Phase::Watching) {
-            return Err(Rejected::NothingToRollBack(phase));
-        }
-        let trigger = &plan.triggers[place];
-        let cause = format!("{person} fired {id} by hand: {reason}");
-        let by = person.as_str();
-        self.start_run(&trigger.procedure, cause.clone(), by, now, effects)
-            .ok_or_else(|| Rejected::AlreadyRun(self.generation()))?;
-        let memory = &mut self.triggers[place];
-        memory.because = cause;
-        memory.fire(now.wall);
-        effects.push(Effect::Persist(Record::trigger(trigger, memory)));
-        Ok(())
-    }
-
     fn sign(&mut self, mut sign_off: SignOff, effects: &mut Vec<Effect>) -> Result<(), Rejected> {
         let path = &sign_off.check;
         let check = self.plan.check(path).ok_or_else(|| SignOffError::NoSuchCheck(path.clone()))?;
@@ -350,125 +244,12 @@ impl State {
         self.tick(now, effects);
     }
 
-    /// Lets the clock and the milestones work on the triggers.
-    fn tick(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let generation = self.generation();
-        for (trigger, memory) in self.plan.triggers.iter().zip(&mut self.triggers) {
-            let before = memory.clone();
-            memory.tick(trigger, &self.milestones, generation, now);
-            if *memory != before {
-                effects.push(Effect::Persist(Record::trigger(trigger, memory)));
-            }
-        }
-    }
-
     fn must_command(&self, person: &Name) -> Result<(), Rejected> {
         let roles = ["rollback_authority", "incident_commander"];
         if roles.iter().any(|role| self.plan.holds(person, &Name::of(role))) {
             return Ok(());
         }
         Err(Rejected::NoAuthority(person.clone()))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one per field of the event")]
-    fn decide(
-        &mut self,
-        run: &RunId,
-        step: usize,
-        decision: Choice,
-        person: Name,
-        reason: String,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), Rejected> {
-        self.must_command(&person)?;
-        let decided = RunEvent::Decided { step, decision, person, reason, at: now.wall };
-        self.run_event(run, decided, effects)
-    }
-
-    fn run_event(
-        &mut self,
-        id: &RunId,
-        event: RunEvent,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), Rejected> {
-        let run = self
-            .runs
-            .iter_mut()
-            .find(|run| run.id == *id)
-            .ok_or_else(|| Rejected::NoSuchRun(id.clone()))?;
-        run.apply(&event)?;
-        effects.push(Effect::Persist(Record::Run { run: id.clone(), event }));
-        Ok(())
-    }
-
-    /// Ends in doubt what the last process had under way.
-    fn recover(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let open: Vec<(RunId, RunEvent)> = self
-            .runs
-            .iter()
-            .filter(|run| !run.status.is_final())
-            .flat_map(|run| run.after_crash(now.wall).into_iter().map(|e| (run.id.clone(), e)))
-            .collect();
-        for (run, event) in open {
-            self.run_event(&run, event, effects).expect("an open attempt can end in doubt");
-        }
-        self.tick(now, effects);
-    }
-
-    /// Moves every run on as far as it goes without waiting.
-    fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        if self.stopping {
-            return;
-        }
-        let open: Vec<RunId> =
-            self.runs.iter().filter(|r| !r.status.is_final()).map(|r| r.id.clone()).collect();
-        for id in open {
-            while let Some(event) = self.next_event(&id, now.wall) {
-                self.run_event(&id, event.clone(), effects).expect("`next` gives what may follow");
-                match event {
-                    RunEvent::StepStarted { step, attempt, .. } => {
-                        effects.extend(self.perform(&id, step, attempt));
-                        break;
-                    }
-                    RunEvent::Finished { .. } => {
-                        let by = format!("run {id}");
-                        let ended = Reached { milestone: Milestone::RolledBack, at: now.wall, by };
-                        self.reach(ended, now, effects);
-                        break;
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn next_event(&self, id: &RunId, at: Timestamp) -> Option<RunEvent> {
-        let run = self.runs.iter().find(|run| run.id == *id)?;
-        let reached = |m: Milestone| self.reached_this_deployment(m);
-        match run.next(reached) {
-            Next::Start { step, attempt } => Some(RunEvent::StepStarted { step, attempt, at }),
-            Next::Skip { step, because } => Some(RunEvent::StepSkipped { step, because, at }),
-            Next::Finish(status) => Some(RunEvent::Finished { status, at }),
-            Next::Wait => None,
-        }
-    }
-
-    fn reached_this_deployment(&self, milestone: Milestone) -> bool {
-        let began = self.milestones.iter().rposition(|r| r.milestone == Milestone::DeployStarted);
-        began.is_some_and(|i| self.milestones[i..].iter().any(|r| r.milestone == milestone))
-    }
-
-    fn perform(&self, id: &RunId, step: usize, attempt: u32) -> Option<Effect> {
-        let run = self.runs.iter().find(|run| run.id == *id)?;
-        Some(Effect::Perform(Box::new(Perform {
-            run: id.clone(),
-            step: run.procedure.steps.get(step)?.clone(),
-            index: step,
-            attempt,
-            generation: run.generation,
-            cause: run.cause.clone(),
-        })))
     }
 
     /// Puts a new plan in force. What did not change keeps what is known of it.
@@ -495,20 +276,5 @@ impl State {
             effects.push(Effect::Persist(Record::trigger(trigger, memory)));
         }
         self.tick(now, effects);
-    }
-
-    /// The triggers that suggest what a person must decide, with what they call for.
-    fn suggestions(&self) -> impl Iterator<Item = String> {
-        self.plan.triggers.iter().zip(&self.triggers).filter_map(|(trigger, memory)| {
-            let asks = memory.status == Status::Fired
-                && trigger.mode == Mode::Suggest
-                && matches!(Phase::after(&self.milestones), Phase::Launching | Phase::Watching);
-            asks.then(|| {
-                format!(
-                    "trigger {} asks for `{}`: the rollback authority decides, by `launchgate trigger fire {}`",
-                    trigger.id, trigger.procedure, trigger.id
-                )
-            })
-        })
     }
 }

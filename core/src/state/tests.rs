@@ -10,7 +10,8 @@ use launch::{Told, bad, blind, good, plan};
 use super::*;
 use crate::gate::Verdict;
 use crate::report::DueState;
-use crate::run::{Ended, RunStatus, StepState};
+use crate::run::{Choice, Ended, RunStatus, StepState};
+use crate::trigger::Status;
 
 #[test]
 fn the_verdict_answers_the_question_of_the_phase() {

@@ -9,7 +9,7 @@ use crate::observation::{Cause, Failure};
 use crate::procedure::{Effect as StepEffect, Procedure, Step};
 use crate::reading::{ReadingSpec, ReadingType, Readings, Unit};
 use crate::report::Report;
-use crate::trigger::{OnUnknown, Trigger};
+use crate::trigger::{Mode, OnUnknown, Trigger};
 
 pub(super) fn good() -> Result<Readings, Failure> {
     Ok(Readings::new().number("value", 1.0))

@@ -1,0 +1,154 @@
+//! What becomes of a run: created once per deployment, moved on as far as it goes without waiting.
+
+use super::{Effect, Perform, Record, Rejected, State};
+use crate::milestone::{Milestone, Reached};
+use crate::name::Name;
+use crate::procedure::fill;
+use crate::run::{Choice, Next, Run, RunEvent, RunId};
+use crate::time::Moment;
+use jiff::Timestamp;
+
+impl State {
+    /// Creates the run of this deployment, unless there is one.
+    pub(super) fn start_run(
+        &mut self,
+        procedure: &Name,
+        cause: String,
+        by: &str,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Option<RunId> {
+        let id = RunId::of(&self.plan.launch, self.generation());
+        if self.runs.iter().any(|run| run.id == id) {
+            return None;
+        }
+        let procedure = self.plan.procedures.get(procedure)?.clone();
+        let mut run =
+            Run::new(self.plan.launch.clone(), self.generation(), procedure, cause, now.wall);
+        self.instruct(&mut run);
+        effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
+        self.runs.push(run);
+        let began =
+            Reached { milestone: Milestone::RollbackStarted, at: now.wall, by: by.to_owned() };
+        self.reach(began, now, effects);
+        Some(id)
+    }
+
+    /// Fills in what a person reads at a `manual` step: nobody else will.
+    pub(super) fn instruct(&self, run: &mut Run) {
+        let id = run.id.to_string();
+        let values = [
+            ("trigger.because", run.cause.as_str()),
+            ("launch", self.plan.launch.as_str()),
+            ("version", self.plan.version.as_str()),
+            ("previous_version", self.plan.previous_version.as_deref().unwrap_or("unknown")),
+            ("run.id", id.as_str()),
+        ];
+        for step in run.procedure.steps.iter_mut().filter(|step| step.is_manual()) {
+            if let Some(serde_json::Value::String(text)) = step.settings.get_mut("instructions") {
+                *text = fill(text, &values);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one per field of the event")]
+    pub(super) fn decide(
+        &mut self,
+        run: &RunId,
+        step: usize,
+        decision: Choice,
+        person: Name,
+        reason: String,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        self.must_command(&person)?;
+        let decided = RunEvent::Decided { step, decision, person, reason, at: now.wall };
+        self.run_event(run, decided, effects)
+    }
+
+    pub(super) fn run_event(
+        &mut self,
+        id: &RunId,
+        event: RunEvent,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        let run = self
+            .runs
+            .iter_mut()
+            .find(|run| run.id == *id)
+            .ok_or_else(|| Rejected::NoSuchRun(id.clone()))?;
+        run.apply(&event)?;
+        effects.push(Effect::Persist(Record::Run { run: id.clone(), event }));
+        Ok(())
+    }
+
+    /// Ends in doubt what the last process had under way.
+    pub(super) fn recover(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let open: Vec<(RunId, RunEvent)> = self
+            .runs
+            .iter()
+            .filter(|run| !run.status.is_final())
+            .flat_map(|run| run.after_crash(now.wall).into_iter().map(|e| (run.id.clone(), e)))
+            .collect();
+        for (run, event) in open {
+            self.run_event(&run, event, effects).expect("an open attempt can end in doubt");
+        }
+        self.tick(now, effects);
+    }
+
+    /// Moves every run on as far as it goes without waiting.
+    pub(super) fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if self.stopping {
+            return;
+        }
+        let open: Vec<RunId> =
+            self.runs.iter().filter(|r| !r.status.is_final()).map(|r| r.id.clone()).collect();
+        for id in open {
+            while let Some(event) = self.next_event(&id, now.wall) {
+                self.run_event(&id, event.clone(), effects).expect("`next` gives what may follow");
+                match event {
+                    RunEvent::StepStarted { step, attempt, .. } => {
+                        effects.extend(self.perform(&id, step, attempt));
+                        break;
+                    }
+                    RunEvent::Finished { .. } => {
+                        let by = format!("run {id}");
+                        let ended = Reached { milestone: Milestone::RolledBack, at: now.wall, by };
+                        self.reach(ended, now, effects);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn next_event(&self, id: &RunId, at: Timestamp) -> Option<RunEvent> {
+        let run = self.runs.iter().find(|run| run.id == *id)?;
+        let reached = |m: Milestone| self.reached_this_deployment(m);
+        match run.next(reached) {
+            Next::Start { step, attempt } => Some(RunEvent::StepStarted { step, attempt, at }),
+            Next::Skip { step, because } => Some(RunEvent::StepSkipped { step, because, at }),
+            Next::Finish(status) => Some(RunEvent::Finished { status, at }),
+            Next::Wait => None,
+        }
+    }
+
+    pub(super) fn reached_this_deployment(&self, milestone: Milestone) -> bool {
+        let began = self.milestones.iter().rposition(|r| r.milestone == Milestone::DeployStarted);
+        began.is_some_and(|i| self.milestones[i..].iter().any(|r| r.milestone == milestone))
+    }
+
+    pub(super) fn perform(&self, id: &RunId, step: usize, attempt: u32) -> Option<Effect> {
+        let run = self.runs.iter().find(|run| run.id == *id)?;
+        Some(Effect::Perform(Box::new(Perform {
+            run: id.clone(),
+            step: run.procedure.steps.get(step)?.clone(),
+            index: step,
+            attempt,
+            generation: run.generation,
+            cause: run.cause.clone(),
+        })))
+    }
+}
