@@ -24,6 +24,8 @@ pub struct Context {
     pub now: Timestamp,
     /// The launch's planned go-live, for readings such as "days left at go-live".
     pub go_live: Option<Timestamp>,
+    /// The time in the past at which to look, for a probe that [keeps history](Probe::keeps_history); none for now.
+    pub as_of: Option<Timestamp>,
     /// The folder that relative paths in settings count from: the launch file's own.
     pub folder: PathBuf,
 }
@@ -36,7 +38,7 @@ impl Context {
         go_live: Option<Timestamp>,
         folder: PathBuf,
     ) -> Self {
-        Self { deadline: Instant::now() + timeout, now, go_live, folder }
+        Self { deadline: Instant::now() + timeout, now, go_live, as_of: None, folder }
     }
 
     /// The time left until the deadline, zero when it has passed.
@@ -66,6 +68,11 @@ pub trait Probe: Sized + Send + Sync + 'static {
     /// The hosts that a look talks to, `name:port`, for limits per host. Empty for what stays on this machine.
     fn hosts(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether it can look at what was, as [`Context::as_of`] asks. A probe of which this is not said sees the present alone.
+    fn keeps_history(&self) -> bool {
+        false
     }
 
     /// Looks once.

@@ -24,6 +24,8 @@ pub trait DynProbe: Send + Sync {
     fn readings(&self) -> Vec<ReadingSpec>;
     /// See [`Probe::hosts`].
     fn hosts(&self) -> Vec<String>;
+    /// See [`Probe::keeps_history`].
+    fn keeps_history(&self) -> bool;
     /// See [`Probe::observe`].
     fn observe<'a>(&'a self, cx: &'a Context) -> Look<'a>;
 }
@@ -37,6 +39,9 @@ impl<P: Probe> DynProbe for P {
     }
     fn hosts(&self) -> Vec<String> {
         Probe::hosts(self)
+    }
+    fn keeps_history(&self) -> bool {
+        Probe::keeps_history(self)
     }
     fn observe<'a>(&'a self, cx: &'a Context) -> Look<'a> {
         Box::pin(Probe::observe(self, cx))

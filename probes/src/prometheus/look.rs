@@ -26,6 +26,8 @@ pub(super) struct Look<'a> {
     pub(super) max_age: Duration,
     /// The wall-clock time of this machine.
     pub(super) now: Timestamp,
+    /// The instant of the past that is asked for; none lets the source choose its own now.
+    pub(super) as_of: Option<Timestamp>,
 }
 
 /// The instant that everything is asked for.
@@ -208,8 +210,9 @@ impl Look<'_> {
             ("timeout", format!("{:.3}", self.session.within().as_secs_f64())),
             ("lookback_delta", format!("{:.3}", self.max_age.as_secs_f64())),
         ];
-        if let Some(instant) = instant {
-            form.push(("time", format!("{:.3}", instant.at)));
+        let past = || self.as_of.map(|at| at.as_duration().as_secs_f64());
+        if let Some(at) = instant.map(|instant| instant.at).or_else(past) {
+            form.push(("time", format!("{at:.3}")));
         }
         let answer = self.session.post("/api/v1/query", &form, MAX_ANSWER).await?;
         answer::read(&answer, query)

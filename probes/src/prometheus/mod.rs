@@ -152,9 +152,14 @@ min_events: 300
         vec![self.access.host()]
     }
 
+    fn keeps_history(&self) -> bool {
+        true
+    }
+
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
         let session = api::Session::open(&self.access, cx).await?;
-        let look = look::Look { session, max_age: self.max_age, now: cx.now };
+        let now = cx.as_of.unwrap_or(cx.now);
+        let look = look::Look { session, max_age: self.max_age, now, as_of: cx.as_of };
         match &self.question {
             Question::Query(query) => look.query(query).await,
             Question::ErrorRate(error_rate) => look.error_rate(error_rate).await,
