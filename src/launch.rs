@@ -1,21 +1,25 @@
 //! One launch at work in a daemon: its engine, its runner, and the launch file that both come from.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+use launchgate_core::name::CheckPath;
 use launchgate_core::plan::Plan;
-use launchgate_core::state::Event;
-use launchgate_probes::Registry;
+use launchgate_core::state::{Effect, Event};
+use launchgate_core::time::add;
+use launchgate_probes::{DynProbe, Registry};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Handle, SharedStore};
-use crate::executor;
-use crate::runner::{Limits, Looking, Runner, Surroundings};
+use crate::runner::{Limits, Looking, Runner, Surroundings, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
+use crate::{executor, postman};
 
 /// How many observations may wait between a runner and its engine.
 const SEEN: usize = 256;
@@ -39,9 +43,59 @@ pub struct Launch {
     shared: Shared,
     handle: Handle,
     plan: Arc<Plan>,
+    probes: Probes,
     looking: Option<Eyes>,
     engine: JoinHandle<()>,
     stop: CancellationToken,
+}
+
+/// What looks for each check of the plan in force.
+type Probes = Arc<Mutex<HashMap<CheckPath, Arc<dyn DynProbe>>>>;
+
+/// How many instants of a source's history are asked for at most.
+const MOST_INSTANTS: usize = 240;
+
+/// What does the engine's work outside.
+struct Outside {
+    folder: PathBuf,
+    handle: Handle,
+    clock: Arc<dyn Clock>,
+    probes: Probes,
+}
+
+impl Outside {
+    fn act(&self, plan: &Arc<Plan>, effect: Effect) {
+        match effect {
+            Effect::Perform(perform) => {
+                executor::begin(plan, self.folder.clone(), self.handle.clone(), *perform);
+            }
+            Effect::Send(message) => {
+                let clock = Arc::clone(&self.clock);
+                postman::send(plan, &self.folder, self.handle.clone(), clock, *message);
+            }
+            Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
+            Effect::Persist(_) => {}
+        }
+    }
+
+    /// Asks a check's source for its history, if it keeps one.
+    fn look_back(&self, plan: &Arc<Plan>, check: CheckPath, from: Timestamp, to: Timestamp) {
+        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let probe = probes.get(&check).filter(|probe| probe.keeps_history()).cloned();
+        let (Some(probe), Some(asked)) = (probe, plan.check(&check)) else { return };
+        let (every, timeout) = (asked.every, asked.timeout);
+        let around =
+            Surroundings { go_live: Some(plan.go_live.timestamp()), folder: self.folder.clone() };
+        let (handle, clock) = (self.handle.clone(), Arc::clone(&self.clock));
+        let times = std::iter::successors(Some(add(from, every)), move |at| Some(add(*at, every)))
+            .take_while(move |at| *at < to)
+            .take(MOST_INSTANTS);
+        tokio::spawn(async move {
+            let history = look_back(&probe, timeout, &around, &*clock, times).await;
+            tracing::info!(%check, samples = history.len(), "the source's history fills a gap");
+            handle.tell(Event::LookedBack { check, history }).await;
+        });
+    }
 }
 
 /// A runner and the task that carries what it sees to the engine.
@@ -62,21 +116,23 @@ impl Launch {
     ) -> Result<Self, StoreError> {
         let plan = Arc::clone(&compiled.plan);
         let folder = compiled.folder.clone();
+        let clock = Arc::clone(&shared.clock);
+        let probes: Probes = Arc::new(Mutex::new(compiled.probes.clone()));
+        let seen = Arc::clone(&probes);
         let (engine, handle) = Engine::restore(
             Arc::clone(&plan),
             Arc::clone(&shared.store),
             Arc::clone(&shared.clock),
             |handle| {
-                Arc::new(move |plan: &Arc<Plan>, perform| {
-                    executor::begin(plan, folder.clone(), handle.clone(), perform);
-                })
+                let outside = Outside { folder, handle, clock, probes: seen };
+                Arc::new(move |plan: &Arc<Plan>, effect| outside.act(plan, effect))
             },
         )
         .await?;
         let stop = CancellationToken::new();
         let engine = tokio::spawn(engine.run(stop.clone()));
         let looking = Some(Eyes::open(&compiled, &shared, &handle));
-        Ok(Self { file, shared, handle, plan, looking, engine, stop })
+        Ok(Self { file, shared, handle, plan, probes, looking, engine, stop })
     }
 
     /// The way in and out for everybody else.
@@ -113,6 +169,7 @@ impl Launch {
             eyes.close().await;
         }
         self.plan = Arc::clone(&compiled.plan);
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&compiled.probes);
         self.handle.tell(Event::Reloaded(Arc::clone(&compiled.plan))).await;
         self.looking = Some(Eyes::open(&compiled, &self.shared, &self.handle));
         tracing::info!(launch = %self.handle.launch(), "the changed launch file is in force");

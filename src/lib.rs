@@ -11,6 +11,9 @@ pub mod engine;
 pub mod executor;
 pub mod http;
 pub mod launch;
+#[cfg(test)]
+mod listener;
+pub mod postman;
 pub mod render;
 pub mod runner;
 pub mod settings;

@@ -58,6 +58,7 @@ fn plan() -> Plan {
         triggers: Vec::new(),
         procedures: std::collections::BTreeMap::new(),
         channels: std::collections::BTreeMap::new(),
+        page: Vec::new(),
         hash: "hash".into(),
     }
 }

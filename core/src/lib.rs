@@ -8,6 +8,7 @@ pub mod attestation;
 pub mod check;
 pub mod expectation;
 pub mod gate;
+pub mod message;
 pub mod milestone;
 pub mod name;
 pub mod observation;

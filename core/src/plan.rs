@@ -49,6 +49,8 @@ pub struct Plan {
     pub procedures: BTreeMap<Name, Procedure>,
     /// The channels by name.
     pub channels: BTreeMap<Name, Channel>,
+    /// The channels by which the daemon calls for people.
+    pub page: Vec<Name>,
     /// SHA-256 over the file, in hexadecimal.
     pub hash: String,
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use crate::check::{Level, Outcome, Reason};
 use crate::gate::{Blocker, Gates, Verdict};
+use crate::message::Outgoing;
 use crate::milestone::{Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::reading::Readings;
 use crate::run::Run;
-use crate::trigger::{Mode, Status};
+use crate::trigger::{Flag, Hold, Mode, Status};
 
 /// Everything a reader may see of a launch, at one instant.
 #[derive(Debug, Clone, Serialize)]
@@ -48,6 +49,8 @@ pub struct Report {
     pub triggers: Vec<TriggerReport>,
     /// The runs, newest first.
     pub runs: Vec<Run>,
+    /// What was told to people, and what waits to be.
+    pub messages: MessageReport,
     /// The milestones reached, oldest first.
     pub milestones: Vec<Reached>,
     /// The links of the launch file.
@@ -126,6 +129,19 @@ fn as_word<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Er
     s.serialize_str(outcome.name())
 }
 
+/// The messages of a launch in short.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct MessageReport {
+    /// How many wait to be delivered.
+    pub waiting: usize,
+    /// Since when the oldest of them waits.
+    pub oldest_waiting: Option<Timestamp>,
+    /// How many of those remembered were given up.
+    pub given_up: usize,
+    /// The last ones, newest first.
+    pub last: Vec<Outgoing>,
+}
+
 /// A trigger in a report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TriggerReport {
@@ -144,8 +160,14 @@ pub struct TriggerReport {
     pub lasts: f64,
     /// What firing does.
     pub mode: Mode,
-    /// The check that it watches.
+    /// The check at whose looks it is judged.
     pub check: CheckPath,
+    /// The whole condition, in words.
+    pub watches: String,
+    /// What stands beside its state.
+    pub flags: Vec<Flag>,
+    /// Who keeps it from firing.
+    pub hold: Option<Hold>,
     /// The procedure that it calls for.
     pub procedure: Name,
 }

@@ -5,6 +5,7 @@
 
 mod compile;
 mod event;
+mod messages;
 mod restore;
 mod runs;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use restore::{Saved, SavedCheck, SavedTrigger};
 
 use crate::attestation::{SignOff, SignOffError};
 use crate::check::{self, Question};
+use crate::message::Outbox;
 use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
@@ -43,6 +45,8 @@ pub struct State {
     triggers: Vec<trigger::Memory>,
     /// Oldest first.
     runs: Vec<Run>,
+    /// What is told to people.
+    outbox: Outbox,
     /// Whether no further step begins, since the daemon is about to end.
     stopping: bool,
 }
@@ -80,8 +84,10 @@ impl State {
             .collect();
         let mut checks = vec![CheckState::default(); index.len()];
         for (place, trigger) in plan.triggers.iter().enumerate() {
-            if let Some(found) = index.get(&trigger.check) {
-                checks[found.at].watched_by.push(place);
+            for check in trigger.watch.checks() {
+                if let Some(found) = index.get(check) {
+                    checks[found.at].watched_by.push(place);
+                }
             }
         }
         Self {
@@ -93,6 +99,7 @@ impl State {
             sign_offs: Vec::new(),
             milestones: Vec::new(),
             runs: Vec::new(),
+            outbox: Outbox::default(),
             stopping: false,
         }
     }
@@ -156,6 +163,13 @@ impl State {
             Event::Fire { trigger, person, reason } => {
                 self.fire_by_hand(&trigger, &person, &reason, now, &mut effects)?;
             }
+            Event::Ordered { trigger, person, order } => {
+                self.order(&trigger, &person, &order, now, &mut effects)?;
+            }
+            Event::LookedBack { check, history } => {
+                self.look_back(&check, &history, now, &mut effects);
+            }
+            Event::Delivered { id, delivery } => self.delivered(id, delivery, &mut effects),
             Event::StepEnded { run, step, attempt, how, evidence } => {
                 let ended = RunEvent::StepEnded { step, attempt, how, evidence, at: now.wall };
                 self.run_event(&run, ended, &mut effects)?;
@@ -184,7 +198,7 @@ impl State {
         let list = &plan.checklists[place.list];
         let check = &list.checks[place.check];
         for trigger in self.checks[place.at].watched_by.clone() {
-            self.watch(trigger, &observation, now, effects);
+            self.watch(trigger, path, &observation, now, effects);
         }
         let state = &mut self.checks[place.at];
         state.memory.take(check, observation);
@@ -272,6 +286,7 @@ impl State {
         self.sign_offs = old.sign_offs;
         self.milestones = old.milestones;
         self.runs = old.runs;
+        self.outbox = old.outbox;
         for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {
             effects.push(Effect::Persist(Record::trigger(trigger, memory)));
         }

@@ -51,6 +51,15 @@ impl Moment {
         }
     }
 
+    /// The time since `earlier` by a clock that nobody sets: time since boot within one boot, wall time across boots.
+    pub fn uptime_since(self, earlier: Moment) -> Duration {
+        if self.boot == earlier.boot {
+            self.uptime.saturating_sub(earlier.uptime)
+        } else {
+            elapsed(earlier.wall, self.wall)
+        }
+    }
+
     /// This moment, moved on by `by` on both timelines.
     pub fn plus(self, by: Duration) -> Self {
         Self { wall: add(self.wall, by), uptime: self.uptime.saturating_add(by), boot: self.boot }

@@ -2,7 +2,6 @@
 
 mod exec;
 mod http;
-mod notify;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -54,7 +53,6 @@ impl Attempt {
         match self.perform.step.action.as_str() {
             "exec" => self.exec().await,
             "http" => self.http().await,
-            "notify" => self.notify().await,
             "wait" => self.wait().await,
             // A person does it and says so; until then there is nothing to do here.
             "manual" => {

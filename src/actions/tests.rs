@@ -260,7 +260,6 @@ async fn what_cannot_be_begun_fails_with_its_reason() {
             json!({ "command": ["true"], "env": { "A": { "env": "LAUNCHGATE_NO_SUCH" } } }),
             "the environment variable LAUNCHGATE_NO_SUCH is not set",
         ),
-        ("notify", json!({ "to": ["nobody"], "message": "" }), "nobody: there is no such channel"),
         ("http", json!({ "url": "nowhere" }), "the address cannot be read"),
         ("http", json!({ "url": "http://127.0.0.1:1/", "method": "G T" }), "`G T` is no method"),
     ];

@@ -229,6 +229,28 @@ pub enum TriggerCommand {
         #[command(flatten)]
         daemon: Daemon,
     },
+    /// Keep a trigger from firing for a while; it goes on watching.
+    Hold {
+        /// The trigger.
+        trigger: Name,
+        /// For how long, at most 4h.
+        #[arg(long = "for", value_name = "DURATION")]
+        lasts: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// End a hold. Two more breaches are needed before it fires.
+    Release(Mute),
+    /// Say that you have seen it: no more reminders. What it watches is judged as before.
+    Ack(Mute),
+    /// Say no to what a trigger suggests.
+    Decline(Reasoned),
+    /// Arm a trigger that fired again, for the same deployment; a protected one takes two people.
+    Rearm(Reasoned),
     /// Start the trigger's procedure now, whatever it has seen.
     Fire {
         /// The trigger.
@@ -240,6 +262,29 @@ pub enum TriggerCommand {
         #[command(flatten)]
         daemon: Daemon,
     },
+}
+
+/// An order that needs no reason.
+#[derive(Debug, Args)]
+pub struct Mute {
+    /// The trigger.
+    pub trigger: Name,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// An order with its reason.
+#[derive(Debug, Args)]
+pub struct Reasoned {
+    /// The trigger.
+    pub trigger: Name,
+    /// Why; it stays on record.
+    #[arg(long)]
+    pub reason: String,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
 }
 
 /// `run …`.

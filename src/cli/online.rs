@@ -1,9 +1,10 @@
 //! The commands that ask a daemon.
 
 use launchgate_core::gate::Verdict;
+use launchgate_core::name::Name;
 use serde_json::{Value, json};
 
-use super::args::{Decide, Report, RunCommand, Sign, TriggerCommand};
+use super::args::{Daemon, Decide, Mute, Reasoned, Report, RunCommand, Sign, TriggerCommand};
 use super::client::Client;
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
@@ -54,7 +55,7 @@ pub(super) async fn sign(args: Sign, terminal: Terminal) -> Result<Exit, Failed>
 
 pub(super) async fn milestone(
     milestone: launchgate_core::milestone::Milestone,
-    daemon: &super::args::Daemon,
+    daemon: &Daemon,
     terminal: Terminal,
 ) -> Result<Exit, Failed> {
     let client = Client::new(daemon)?;
@@ -76,6 +77,22 @@ pub(super) async fn trigger(command: TriggerCommand, terminal: Terminal) -> Resu
             }
             Ok(Exit::Success)
         }
+        TriggerCommand::Hold { trigger, lasts, reason, daemon } => {
+            let body = json!({ "for": lasts, "reason": reason });
+            order(&daemon, &trigger, "hold", body, terminal).await
+        }
+        TriggerCommand::Release(Mute { trigger, daemon }) => {
+            order(&daemon, &trigger, "release", json!({}), terminal).await
+        }
+        TriggerCommand::Ack(Mute { trigger, daemon }) => {
+            order(&daemon, &trigger, "ack", json!({}), terminal).await
+        }
+        TriggerCommand::Decline(Reasoned { trigger, reason, daemon }) => {
+            order(&daemon, &trigger, "decline", json!({ "reason": reason }), terminal).await
+        }
+        TriggerCommand::Rearm(Reasoned { trigger, reason, daemon }) => {
+            order(&daemon, &trigger, "rearm", json!({ "reason": reason }), terminal).await
+        }
         TriggerCommand::Fire { trigger, reason, daemon } => {
             let client = Client::new(&daemon)?;
             let launch = client.launch().await?;
@@ -85,6 +102,23 @@ pub(super) async fn trigger(command: TriggerCommand, terminal: Terminal) -> Resu
             Ok(Exit::Success)
         }
     }
+}
+
+/// Orders something of a trigger, and says how it stands since.
+async fn order(
+    daemon: &Daemon,
+    trigger: &Name,
+    order: &str,
+    body: Value,
+    terminal: Terminal,
+) -> Result<Exit, Failed> {
+    let client = Client::new(daemon)?;
+    let launch = client.launch().await?;
+    client.post(&format!("/api/v1/launches/{launch}/triggers/{trigger}/{order}"), &body).await?;
+    let report = client.get(&format!("/api/v1/launches/{launch}/report")).await?;
+    let triggers = report["triggers"].as_array().into_iter().flatten();
+    triggers.filter(|t| t["id"] == trigger.as_str()).for_each(|t| terminal.print(&trigger_line(t)));
+    Ok(Exit::Success)
 }
 
 fn trigger_line(trigger: &Value) -> String {

@@ -63,6 +63,11 @@ impl Handle {
         self.reports.clone()
     }
 
+    /// Whether the engine has ended.
+    pub fn is_gone(&self) -> bool {
+        self.inbox.is_closed()
+    }
+
     /// Hands in what a person did, and waits until it is kept.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ impl Held {
             Record::SignedOff(_)
             | Record::Reached(_)
             | Record::RunCreated(_)
+            | Record::Message(_)
+            | Record::Delivered { .. }
             | Record::Run { .. } => None,
         };
         if let Some(place) = place {

@@ -17,7 +17,7 @@ use held::Held;
 use launchgate_core::name::Name;
 use launchgate_core::plan::Plan;
 use launchgate_core::report::Report;
-use launchgate_core::state::{Effect, Event, Perform, State};
+use launchgate_core::state::{Effect, Event, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -38,8 +38,8 @@ const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
 /// A store that several engines and readers share.
 pub type SharedStore = Arc<Mutex<dyn Store>>;
 
-/// Begins an attempt at a step, under the plan in force.
-pub type Performer = Arc<dyn Fn(&Arc<Plan>, Perform) + Send + Sync>;
+/// Does something outside, under the plan in force: what is left of an effect once it is kept.
+pub type Performer = Arc<dyn Fn(&Arc<Plan>, Effect) + Send + Sync>;
 
 /// One launch's engine, before it runs.
 pub struct Engine {
@@ -52,7 +52,7 @@ pub struct Engine {
     /// What is to be kept, in order.
     held: Held,
     /// What is to be done once everything held is kept.
-    waiting: Vec<Perform>,
+    waiting: Vec<Effect>,
     /// What is wrong with the store, if it could not be written.
     trouble: Option<String>,
     /// When the last report was published, and whether it has been overtaken.
@@ -199,7 +199,7 @@ impl Engine {
         for effect in effects {
             match effect {
                 Effect::Persist(record) => self.held.push(record),
-                Effect::Perform(perform) => self.waiting.push(*perform),
+                outside => self.waiting.push(outside),
             }
         }
         self.overtaken = true;
@@ -262,9 +262,11 @@ impl Engine {
     }
 
     fn act(&mut self) {
-        for perform in self.waiting.drain(..) {
-            tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step begins");
-            (self.performer)(self.state.plan(), perform);
+        for effect in self.waiting.drain(..) {
+            if let Effect::Perform(perform) = &effect {
+                tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step begins");
+            }
+            (self.performer)(self.state.plan(), effect);
         }
     }
 

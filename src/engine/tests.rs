@@ -13,6 +13,8 @@ use launchgate_core::time::Moment;
 use launchgate_probes::builtin;
 use tokio_util::sync::CancellationToken;
 
+use launchgate_core::state::Perform;
+
 use super::*;
 use crate::settings::launch::compile_text;
 use crate::store::MemoryStore;
@@ -35,6 +37,7 @@ triggers:
     for: 3s
     mode: act
     run: rollback
+    arm_delay: 0s
 procedures:
   rollback:
     steps:
@@ -101,7 +104,13 @@ impl Rig {
             compiled.plan,
             Arc::new(Mutex::new(store.clone())),
             Arc::clone(&clock) as Arc<dyn Clock>,
-            |_| Arc::new(move |_: &Arc<Plan>, perform| list.lock().unwrap().push(perform)),
+            |_| {
+                Arc::new(move |_: &Arc<Plan>, effect| {
+                    if let Effect::Perform(perform) = effect {
+                        list.lock().unwrap().push(*perform);
+                    }
+                })
+            },
         )
         .await
         .unwrap();

@@ -100,9 +100,10 @@ fn triggers(out: &mut String, report: &Report) -> Result {
     for trigger in &report.triggers {
         writeln!(
             out,
-            "| {} | `{}` {} `{}` | {} | {} |",
+            "| {} | `{}`{} {} `{}` | {} | {} |",
             badge(trigger.state.name(), words::trigger(trigger.state)),
             trigger.id,
+            words::flags(trigger),
             words::mode(trigger.mode),
             trigger.procedure,
             words::credit(trigger),

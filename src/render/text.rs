@@ -168,13 +168,14 @@ impl Page {
         let state = self.badge(trigger.state.name(), 9, words::trigger(trigger.state));
         let since = trigger.since.map(|at| format!(" · since {}", ago(at, report.as_of)));
         let facts = format!(
-            "{} · {}{} · {} {} · watches {}",
+            "{}{} · {}{} · {} {} · watches {}",
             trigger.id,
+            words::flags(trigger),
             words::credit(trigger),
             since.unwrap_or_default(),
             words::mode(trigger.mode),
             trigger.procedure,
-            trigger.check
+            trigger.watches
         );
         self.wrapped(&format!("  {state}  "), 15, &facts);
         self.wrapped(&" ".repeat(15), 15, &tame(&trigger.because));

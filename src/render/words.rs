@@ -104,11 +104,17 @@ pub fn mode(mode: Mode) -> &'static str {
     }
 }
 
+/// What stands beside a trigger's state, in brackets; nothing when nothing does.
+pub fn flags(trigger: &TriggerReport) -> String {
+    let names: Vec<&str> = trigger.flags.iter().map(|flag| flag.name()).collect();
+    if names.is_empty() { String::new() } else { format!(" [{}]", names.join(", ")) }
+}
+
 /// A trigger's tone.
 pub fn trigger(status: Status) -> Tone {
     match status {
         Status::Watching => Tone::Good,
-        Status::Pending | Status::Suspended | Status::Blind => Tone::Open,
+        Status::Arming | Status::Pending | Status::Suspended | Status::Blind => Tone::Open,
         Status::Fired => Tone::Bad,
         Status::Disarmed | Status::Expired => Tone::Calm,
     }

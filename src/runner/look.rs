@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure, Observation};
-use launchgate_core::time::format_duration;
+use launchgate_core::time::{Moment, format_duration};
 use launchgate_probes::{Context, DynProbe};
 
 use crate::clock::Clock;
@@ -21,6 +21,32 @@ pub struct Surroundings {
     pub go_live: Option<Timestamp>,
     /// The launch file's folder.
     pub folder: PathBuf,
+}
+
+/// Looks at what was, at each of `times` that the source has an answer for. Ends at the first that cannot be had: half a
+/// history is a history with a gap.
+pub async fn look_back(
+    probe: &Arc<dyn DynProbe>,
+    timeout: Duration,
+    around: &Surroundings,
+    clock: &dyn Clock,
+    times: impl IntoIterator<Item = Timestamp>,
+) -> Vec<Observation> {
+    let mut history = Vec::new();
+    for at in times {
+        let mut context =
+            Context::new(timeout, clock.now().wall, around.go_live, around.folder.clone());
+        context.as_of = Some(at);
+        let looked = tokio::time::timeout(timeout, probe.observe(&context)).await;
+        match looked {
+            Ok(outcome) => {
+                let at = Moment::at(at);
+                history.push(Observation { at, took: Duration::ZERO, outcome });
+            }
+            Err(_) => break,
+        }
+    }
+    history
 }
 
 /// Looks once. Whatever the probe does, an observation comes out soon after `timeout`.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::limits::Limits;
-pub use self::look::{Surroundings, look};
+pub use self::look::{Surroundings, look, look_back};
 use crate::clock::Clock;
 
 /// A check's probe with its rhythm.

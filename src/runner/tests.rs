@@ -44,6 +44,9 @@ impl DynProbe for Scripted {
     fn hosts(&self) -> Vec<String> {
         vec![self.1.to_owned()]
     }
+    fn keeps_history(&self) -> bool {
+        false
+    }
     fn observe<'a>(&'a self, _: &'a Context) -> Look<'a> {
         Box::pin(async move {
             match &self.0 {

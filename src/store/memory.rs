@@ -68,6 +68,8 @@ impl Kept {
             Record::SignedOff(_)
             | Record::Reached(_)
             | Record::Trigger { .. }
+            | Record::Message(_)
+            | Record::Delivered { .. }
             | Record::Run { .. } => {}
         }
         self.saved.keep(record).map_err(|e| StoreError::Conflict(e.to_string()))

@@ -7,6 +7,7 @@
 mod contract;
 mod history;
 mod memory;
+mod messages;
 mod retention;
 mod sqlite;
 #[cfg(test)]

@@ -11,11 +11,14 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Retention, Store, StoreError, history};
+use super::{Retention, Store, StoreError, history, messages};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-pub(super) const MIGRATIONS: [&str; 2] =
-    [include_str!("sqlite_1.sql"), include_str!("sqlite_2.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("sqlite_1.sql"),
+    include_str!("sqlite_2.sql"),
+    include_str!("sqlite_messages.sql"),
+];
 
 /// An SQLite file.
 #[derive(Debug)]
@@ -129,6 +132,7 @@ impl SqliteStore {
             self.all("SELECT body FROM sign_offs WHERE launch = ?1 ORDER BY id", launch)?;
         saved.milestones =
             self.all("SELECT body FROM milestones WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.messages = messages::read(&self.connection, launch)?;
         saved.runs = self.all("SELECT body FROM runs WHERE launch = ?1 ORDER BY id", launch)?;
         for run in &mut saved.runs {
             let events: Vec<RunEvent> =
@@ -203,7 +207,7 @@ impl Store for SqliteStore {
 }
 
 /// What can go wrong between the file and the records.
-enum Trouble {
+pub(super) enum Trouble {
     Sqlite(rusqlite::Error),
     Odd(String),
 }
@@ -260,6 +264,8 @@ fn keep(
             .execute(params![launch, trigger.as_str(), watches, text(memory)?])?;
         }
         Record::RunCreated(run) => create(tx, launch, at, run)?,
+        Record::Message(message) => messages::add(tx, launch, at, message)?,
+        Record::Delivered { id, delivery } => messages::end(tx, launch, id, delivery)?,
         Record::Run { run, event } => {
             let (step, attempt) = match event {
                 RunEvent::StepStarted { step, attempt, .. } => (Some(*step), Some(*attempt)),
@@ -294,11 +300,11 @@ fn create(tx: &Transaction<'_>, launch: &str, at: i64, run: &Run) -> Result<(), 
     Ok(())
 }
 
-fn text(value: &impl Serialize) -> Result<String, Trouble> {
+pub(super) fn text(value: &impl Serialize) -> Result<String, Trouble> {
     serde_json::to_string(value).map_err(|e| Trouble::odd(&e))
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
+pub(super) fn json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
     serde_json::from_str(text).map_err(|e| Trouble::odd(&e))
 }
 

@@ -14,6 +14,8 @@ use launchgate_core::reading::cut;
 use launchgate_core::report::Report;
 use launchgate_core::run::{Choice, RunId};
 use launchgate_core::state::Event;
+use launchgate_core::time::parse_duration;
+use launchgate_core::trigger::Order;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -269,6 +271,48 @@ pub(super) async fn fire(
     let missing = || ApiError::not_found(format!("trigger `{trigger}`"));
     let trigger = Name::try_new(&trigger).map_err(|_| missing())?;
     order(handle, Event::Fire { trigger, person, reason }).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ordering {
+    #[serde(default)]
+    reason: Option<String>,
+    /// For how long, as `30m`; a hold alone takes it.
+    #[serde(default, rename = "for")]
+    lasts: Option<String>,
+}
+
+/// What a person orders of a trigger: `hold`, `release`, `ack`, `decline`, `rearm`.
+pub(super) async fn order_trigger(
+    State(app): State<App>,
+    Path((launch, trigger, order_name)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    given: Result<Json<Ordering>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let Ordering { reason: said, lasts } = body(given)?;
+    let said = || reason(said.unwrap_or_default());
+    let what = match order_name.as_str() {
+        "hold" => {
+            let refused = |message: String| {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_duration", message)
+                    .hint("say for how long, such as `30m`")
+            };
+            let lasts = lasts.ok_or_else(|| refused("a hold has an end".to_owned()))?;
+            let lasts = parse_duration(&lasts).map_err(|e| refused(e.to_string()))?;
+            Order::Hold { lasts, reason: said()? }
+        }
+        "release" => Order::Release,
+        "ack" => Order::Ack,
+        "decline" => Order::Decline { reason: said()? },
+        "rearm" => Order::Rearm { reason: said()? },
+        other => return Err(ApiError::not_found(format!("order `{other}`"))),
+    };
+    let handle = find(&app, &launch)?;
+    let missing = || ApiError::not_found(format!("trigger `{trigger}`"));
+    let trigger = Name::try_new(&trigger).map_err(|_| missing())?;
+    order(handle, Event::Ordered { trigger, person, order: what }).await
 }
 
 #[derive(Deserialize)]

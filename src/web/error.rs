@@ -76,6 +76,7 @@ fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
         }
         Rejected::SignOff(SignOffError::NotASignOff(_))
         | Rejected::Run(_)
+        | Rejected::Order(_)
         | Rejected::OutOfOrder { .. }
         | Rejected::NothingToRollBack(_)
         | Rejected::AlreadyRun(_) => (StatusCode::CONFLICT, "conflict"),

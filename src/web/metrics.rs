@@ -26,15 +26,6 @@ type Series = Family<Vec<(&'static str, String)>, Number>;
 const VERDICTS: [Verdict; 3] = [Verdict::Go, Verdict::Hold, Verdict::NoGo];
 const OUTCOMES: [Outcome; 4] =
     [Outcome::Pass, Outcome::Warn, Outcome::Fail, Outcome::Unknown(Reason::Stale)];
-const STATES: [Status; 7] = [
-    Status::Disarmed,
-    Status::Watching,
-    Status::Pending,
-    Status::Suspended,
-    Status::Blind,
-    Status::Fired,
-    Status::Expired,
-];
 const RUNS: [RunStatus; 6] = [
     RunStatus::Running,
     RunStatus::NeedsDecision,
@@ -148,7 +139,7 @@ impl Families {
 
     fn trigger(&self, of: &[(&'static str, String)], trigger: &TriggerReport) {
         let label = ("trigger", trigger.id.as_str());
-        for state in STATES {
+        for state in Status::ALL {
             set(&self.trigger, of, [label, ("state", state.name())], is(state == trigger.state));
         }
         set(&self.credit, of, [label], trigger.credit);

@@ -189,7 +189,6 @@ fn the_schema_takes_the_examples_and_refuses_mistakes() {
         "unknown-key-in-probe-settings",
         "unknown-probe",
         "unknown-action",
-        "missing-for",
         "command-as-a-text",
         "version-is-a-number",
     ];

@@ -43,6 +43,7 @@ triggers:
     max_gap: 6s
     mode: act
     run: rollback
+    arm_delay: 0s
 procedures:
   rollback:
     steps:
@@ -137,7 +138,8 @@ fn a_source_that_is_gone_leaves_the_trigger_blind_and_fires_nothing() {
     let blind = setting.daemon.wait_for("a blind trigger", |r| state(r) == "suspended");
     let alarm = blind["alarms"][0].as_str().unwrap_or_default();
     assert!(alarm.starts_with("trigger error-rate is suspended: UNKNOWN since"), "{alarm}");
-    assert!(alarm.ends_with("is kept. Will not fire without new data."), "{alarm}");
+    assert!(alarm.contains(" of 8s is kept until "), "{alarm}");
+    assert!(alarm.ends_with("Will not fire without new data."), "{alarm}");
     let kept = credit(&blind);
     assert!(kept < LASTS);
     let later = setting.daemon.wait_for("time to pass", |r| {

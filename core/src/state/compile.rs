@@ -1,6 +1,7 @@
 //! The report of a state at an instant: findings, gates, the verdict for the phase, and what is overdue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -9,12 +10,18 @@ use super::{CheckState, State};
 use crate::attestation;
 use crate::check::{Check, Finding, Outcome, Question, Reason};
 use crate::gate::{Blocker, Checklist, Gates, Verdict, Why, decide};
+use crate::message::Delivery;
 use crate::milestone::{Milestone, Phase};
 use crate::name::Name;
-use crate::report::{CheckReport, ChecklistReport, DueState, Report, TriggerReport};
+use crate::report::{CheckReport, ChecklistReport, DueState, MessageReport, Report, TriggerReport};
 use crate::run::RunStatus;
-use crate::time::{Anchor, Moment};
-use crate::trigger::Status;
+use crate::time::{Anchor, Moment, elapsed, format_duration};
+use crate::trigger::{Mode, Status};
+
+/// How many messages a report shows.
+const MESSAGES: usize = 20;
+/// How long a message may wait before that is an alarm.
+const LATE: Duration = Duration::from_secs(30);
 
 impl State {
     /// Makes the report at `now`. What did not change since the last one is shared with it.
@@ -39,6 +46,7 @@ impl State {
             checklists.push(report);
         }
         let verdict = self.verdict(phase, &checklists, &mut blockers);
+        let verdict = verdict.max(self.watched(phase, now, &mut blockers));
         let overdue: Vec<Name> = checklists
             .iter()
             .filter(|list| list.state == DueState::Overdue)
@@ -58,9 +66,10 @@ impl State {
             go_live: plan.go_live.to_string(),
             seconds_to_go_live: plan.go_live.timestamp().duration_since(now.wall).as_secs(),
             blockers,
-            alarms: self.alarms(),
+            alarms: self.alarms(now),
             checklists,
-            triggers: self.trigger_reports(),
+            triggers: self.trigger_reports(now),
+            messages: self.message_report(),
             runs: self.runs.iter().rev().cloned().collect(),
             milestones: self.milestones.clone(),
             links: plan.links.clone(),
@@ -222,34 +231,86 @@ impl State {
         }
     }
 
-    fn alarms(&self) -> Vec<String> {
+    /// What the triggers say while a rollback is possible: a breach under way is NO-GO, and one that cannot look is no GO.
+    fn watched(&self, phase: Phase, now: Moment, blockers: &mut Vec<Blocker>) -> Verdict {
+        if !matches!(phase, Phase::Launching | Phase::Watching) {
+            return Verdict::Go;
+        }
+        let mut worst = Verdict::Go;
+        for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {
+            let (verdict, why) = match memory.status {
+                _ if trigger.mode == Mode::Observe => continue,
+                Status::Pending => (Verdict::NoGo, Why::Failed),
+                Status::Fired if memory.is_asking(trigger) => (Verdict::NoGo, Why::Failed),
+                _ if memory.flapping && memory.status.is_armed() => (Verdict::NoGo, Why::Failed),
+                Status::Suspended | Status::Blind => (Verdict::Hold, Why::Unknown),
+                Status::Arming => (Verdict::Hold, Why::NotYetRun),
+                Status::Disarmed | Status::Watching | Status::Fired | Status::Expired => continue,
+            };
+            worst = worst.max(verdict);
+            blockers.push(Blocker {
+                checklist: None,
+                check: None,
+                title: format!("trigger {}", trigger.id),
+                why,
+                because: memory.because(trigger, now),
+                owner: Some(Name::of("incident_commander")),
+            });
+        }
+        worst
+    }
+
+    fn message_report(&self) -> MessageReport {
+        let messages = self.outbox.messages();
+        let count = |is: fn(&Delivery) -> bool| messages.iter().filter(|m| is(&m.delivery)).count();
+        MessageReport {
+            waiting: count(|d| matches!(d, Delivery::Waiting)),
+            oldest_waiting: self.outbox.waiting().map(|m| m.at).min(),
+            given_up: count(|d| matches!(d, Delivery::GivenUp { .. })),
+            last: messages.iter().rev().take(MESSAGES).cloned().collect(),
+        }
+    }
+
+    fn alarms(&self, now: Moment) -> Vec<String> {
         let pairs = self.plan.triggers.iter().zip(&self.triggers);
         let blind = pairs
             .filter(|(_, memory)| matches!(memory.status, Status::Blind | Status::Suspended))
             .map(|(trigger, memory)| {
                 let status = memory.status.name();
-                format!("trigger {} is {status}: {}", trigger.id, memory.because(trigger))
+                format!("trigger {} is {status}: {}", trigger.id, memory.because(trigger, now))
             });
         let waiting = self.runs.iter().filter_map(|run| {
             let step = &run.procedure.steps.get(run.asking()?)?.id;
             Some(format!("run {} waits for a person at the step `{step}`", run.id))
         });
+        let undelivered = self.message_report();
+        let late =
+            undelivered.oldest_waiting.filter(|at| elapsed(*at, now.wall) > LATE).map(|at| {
+                let since = format_duration(elapsed(at, now.wall));
+                format!(
+                    "{} messages wait to be delivered, the oldest for {since}",
+                    undelivered.waiting
+                )
+            });
         let problem = self.plan_problem.iter().cloned();
-        problem.chain(waiting).chain(self.suggestions()).chain(blind).collect()
+        problem.chain(late).chain(waiting).chain(self.suggestions(now)).chain(blind).collect()
     }
 
-    fn trigger_reports(&self) -> Vec<TriggerReport> {
+    fn trigger_reports(&self, now: Moment) -> Vec<TriggerReport> {
         let pairs = self.plan.triggers.iter().zip(&self.triggers);
         pairs
             .map(|(trigger, memory)| TriggerReport {
                 id: trigger.id.clone(),
                 state: memory.status,
-                because: memory.because(trigger),
+                because: memory.because(trigger, now),
                 since: memory.unknown_since.or(memory.breach_since),
                 credit: memory.credit.as_secs_f64(),
                 lasts: trigger.lasts.as_secs_f64(),
                 mode: trigger.mode,
-                check: trigger.check.clone(),
+                check: trigger.watch.clock().clone(),
+                watches: trigger.watch.to_string(),
+                flags: memory.flags(trigger, now),
+                hold: memory.hold.clone(),
                 procedure: trigger.procedure.clone(),
             })
             .collect()

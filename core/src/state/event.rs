@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attestation::{Decision, SignOff, SignOffError};
 use crate::check;
+use crate::message::{Delivery, Message};
 use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::procedure::Step;
 use crate::run::{Choice, Ended, IllegalEvent, Run, RunEvent, RunId};
-use crate::trigger::{self, Trigger};
+use crate::trigger::{self, Order, OrderError, Trigger};
 
 /// Something that happened. The list is closed: nothing else changes a launch.
 #[derive(Debug, Clone)]
@@ -54,6 +56,29 @@ pub enum Event {
         person: Name,
         /// Why.
         reason: String,
+    },
+    /// A person orders something of a trigger.
+    Ordered {
+        /// Which.
+        trigger: Name,
+        /// Who.
+        person: Name,
+        /// What.
+        order: Order,
+    },
+    /// The source's history for a time without samples, oldest first.
+    LookedBack {
+        /// The check that looks at the source.
+        check: CheckPath,
+        /// What it would have seen.
+        history: Vec<Observation>,
+    },
+    /// A message arrived, or was given up.
+    Delivered {
+        /// Its name.
+        id: String,
+        /// What became of it.
+        delivery: Delivery,
     },
     /// An attempt at a run's step ended.
     StepEnded {
@@ -101,6 +126,17 @@ pub enum Effect {
     Persist(Record),
     /// Begin this attempt at a step; its start is among the records.
     Perform(Box<Perform>),
+    /// Send this message until it arrives; it is among the records.
+    Send(Box<Message>),
+    /// Ask the source of a check what it saw between two times.
+    LookBack {
+        /// The check.
+        check: CheckPath,
+        /// From when.
+        from: Timestamp,
+        /// Until when.
+        to: Timestamp,
+    },
 }
 
 /// An attempt at a step that is to be made.
@@ -155,6 +191,15 @@ pub enum Record {
     },
     /// A run was created; nothing of it has been done.
     RunCreated(Box<Run>),
+    /// A message is to be sent.
+    Message(Box<Message>),
+    /// A message arrived, or was given up.
+    Delivered {
+        /// Its name.
+        id: String,
+        /// What became of it.
+        delivery: Delivery,
+    },
     /// Something happened to a run.
     Run {
         /// Which.
@@ -193,6 +238,9 @@ pub enum Rejected {
     /// The run is elsewhere.
     #[error(transparent)]
     Run(#[from] IllegalEvent),
+    /// The order does not fit the trigger.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// The milestone cannot follow.
     #[error("`{milestone}` cannot be reached while the launch is {}", .phase.name())]
     OutOfOrder {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Record, State};
 use crate::attestation::SignOff;
 use crate::check;
+use crate::message::{Delivery, Outbox, Outgoing};
 use crate::milestone::Reached;
 use crate::name::{CheckPath, Name};
 use crate::plan::Plan;
@@ -24,6 +25,8 @@ pub struct Saved {
     pub triggers: Vec<SavedTrigger>,
     /// Every run, its events folded in, oldest first.
     pub runs: Vec<Run>,
+    /// The messages that wait and some that ended, oldest first.
+    pub messages: Vec<Outgoing>,
 }
 
 /// A check's memory as it was kept.
@@ -68,6 +71,14 @@ impl Saved {
                 self.triggers.push(SavedTrigger { trigger, watches, memory });
             }
             Record::RunCreated(run) => self.runs.push(*run),
+            Record::Message(message) => {
+                self.messages.push(Outgoing { message: *message, delivery: Delivery::Waiting });
+            }
+            Record::Delivered { id, delivery } => {
+                if let Some(kept) = self.messages.iter_mut().find(|kept| kept.message.id == id) {
+                    kept.delivery = delivery;
+                }
+            }
             Record::Run { run, event } => {
                 let known = self.runs.iter_mut().find(|kept| kept.id == run);
                 known
@@ -101,6 +112,7 @@ impl State {
         state.sign_offs = saved.sign_offs;
         state.milestones = saved.milestones;
         state.runs = saved.runs;
+        state.outbox = Outbox::restore(saved.messages);
         state
     }
 }

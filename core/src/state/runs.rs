@@ -3,8 +3,8 @@
 use super::{Effect, Perform, Record, Rejected, State};
 use crate::milestone::{Milestone, Reached};
 use crate::name::Name;
-use crate::procedure::fill;
-use crate::run::{Choice, Next, Run, RunEvent, RunId};
+use crate::procedure::Step;
+use crate::run::{Choice, Ended, Next, Run, RunEvent, RunId};
 use crate::time::Moment;
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ impl State {
     pub(super) fn start_run(
         &mut self,
         procedure: &Name,
-        cause: String,
+        cause: &str,
         by: &str,
         now: Moment,
         effects: &mut Vec<Effect>,
@@ -23,11 +23,18 @@ impl State {
             return None;
         }
         let procedure = self.plan.procedures.get(procedure)?.clone();
-        let mut run =
-            Run::new(self.plan.launch.clone(), self.generation(), procedure, cause, now.wall);
+        let mut run = Run::new(
+            self.plan.launch.clone(),
+            self.generation(),
+            procedure,
+            cause.to_owned(),
+            now.wall,
+        );
         self.instruct(&mut run);
         effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
         self.runs.push(run);
+        let text = format!("a rollback begins, run {id}: {cause}");
+        self.page(&format!("run/{id}"), &text, Some(&id), now, effects);
         let began =
             Reached { milestone: Milestone::RollbackStarted, at: now.wall, by: by.to_owned() };
         self.reach(began, now, effects);
@@ -36,17 +43,10 @@ impl State {
 
     /// Fills in what a person reads at a `manual` step: nobody else will.
     pub(super) fn instruct(&self, run: &mut Run) {
-        let id = run.id.to_string();
-        let values = [
-            ("trigger.because", run.cause.as_str()),
-            ("launch", self.plan.launch.as_str()),
-            ("version", self.plan.version.as_str()),
-            ("previous_version", self.plan.previous_version.as_deref().unwrap_or("unknown")),
-            ("run.id", id.as_str()),
-        ];
+        let known = run.clone();
         for step in run.procedure.steps.iter_mut().filter(|step| step.is_manual()) {
             if let Some(serde_json::Value::String(text)) = step.settings.get_mut("instructions") {
-                *text = fill(text, &values);
+                *text = self.filled(&known, text);
             }
         }
     }
@@ -94,7 +94,11 @@ impl State {
         for (run, event) in open {
             self.run_event(&run, event, effects).expect("an open attempt can end in doubt");
         }
+        for memory in &mut self.triggers {
+            memory.unconfirmed = memory.status.is_armed();
+        }
         self.tick(now, effects);
+        self.resend(effects);
     }
 
     /// Moves every run on as far as it goes without waiting.
@@ -109,6 +113,10 @@ impl State {
                 self.run_event(&id, event.clone(), effects).expect("`next` gives what may follow");
                 match event {
                     RunEvent::StepStarted { step, attempt, .. } => {
+                        if self.is_message(&id, step) {
+                            self.queue(&id, step, attempt, now, effects);
+                            continue;
+                        }
                         effects.extend(self.perform(&id, step, attempt));
                         break;
                     }
@@ -122,6 +130,27 @@ impl State {
                 }
             }
         }
+    }
+
+    fn is_message(&self, id: &RunId, step: usize) -> bool {
+        let run = self.runs.iter().find(|run| run.id == *id);
+        run.and_then(|run| run.procedure.steps.get(step)).is_some_and(Step::is_message)
+    }
+
+    /// Queues a step's messages, which ends it: what is told must not hold up what is done.
+    fn queue(
+        &mut self,
+        id: &RunId,
+        step: usize,
+        attempt: u32,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(run) = self.runs.iter().find(|run| run.id == *id).cloned() else { return };
+        let evidence = self.announce(&run, &run.procedure.steps[step], now, effects);
+        let (how, at) = (Ended::Succeeded, now.wall);
+        let ended = RunEvent::StepEnded { step, attempt, how, evidence, at };
+        self.run_event(id, ended, effects).expect("an attempt that began can end");
     }
 
     pub(super) fn next_event(&self, id: &RunId, at: Timestamp) -> Option<RunEvent> {

@@ -1,24 +1,25 @@
 //! Credit, freshness, arming and latching, sample by sample.
 
+mod people;
+mod shapes;
+
 use super::*;
-use crate::observation::{Cause, Failure};
+use crate::observation::{Cause, Failure, Observation};
 use crate::reading::{ReadingSpec, ReadingType, Readings, Unit};
+use crate::time::Moment;
+
+fn breach() -> Expectation {
+    let specs = [ReadingSpec::new("value", ReadingType::Number(Unit::Percent), "")];
+    Expectation::compile("value > 5%", &specs).unwrap()
+}
+
+fn path() -> CheckPath {
+    "health/error-rate".parse().unwrap()
+}
 
 fn trigger() -> Trigger {
-    let specs = [ReadingSpec::new("value", ReadingType::Number(Unit::Percent), "")];
-    Trigger {
-        id: Name::of("error-rate"),
-        check: "health/error-rate".parse().unwrap(),
-        breach: Expectation::compile("value > 5%", &specs).unwrap(),
-        lasts: Duration::from_secs(300),
-        on_unknown: OnUnknown::Hold,
-        mode: Mode::Act,
-        procedure: Name::of("rollback"),
-        armed_from: Milestone::DeployStarted,
-        armed_until: None,
-        every: Duration::from_secs(15),
-        max_gap: Duration::from_secs(40),
-    }
+    let (lasts, every) = (Duration::from_secs(300), Duration::from_secs(15));
+    Trigger::new(Name::of("error-rate"), path(), breach(), lasts, every)
 }
 
 fn moment(second: u64) -> Moment {
@@ -43,7 +44,7 @@ fn fires(samples: impl IntoIterator<Item = (u64, Option<f64>)>) -> (Option<u64>,
     memory.tick(&trigger, &history(), 1, moment(0));
     for (second, value) in samples {
         memory.tick(&trigger, &history(), 1, moment(second));
-        if memory.take(&trigger, &observation(second, value), moment(second)) {
+        if memory.take(&trigger, &path(), &observation(second, value), moment(second)) {
             return (Some(second), memory);
         }
     }
@@ -102,9 +103,9 @@ fn two_breaches_far_apart_do_not_fire() {
 fn an_old_sample_never_counts_again_even_after_a_good_one() {
     let (trigger, mut memory) = (trigger(), Memory::default());
     memory.tick(&trigger, &history(), 1, moment(0));
-    memory.take(&trigger, &observation(15, Some(9.0)), moment(15));
-    memory.take(&trigger, &observation(30, Some(1.0)), moment(30));
-    memory.take(&trigger, &observation(20, Some(9.0)), moment(31));
+    memory.take(&trigger, &path(), &observation(15, Some(9.0)), moment(15));
+    memory.take(&trigger, &path(), &observation(30, Some(1.0)), moment(30));
+    memory.take(&trigger, &path(), &observation(20, Some(9.0)), moment(31));
     assert_eq!(memory.status, Status::Watching);
     assert_eq!(memory.breaches, 0);
 }
@@ -114,16 +115,17 @@ fn silence_suspends_then_blinds_and_says_so() {
     let (trigger, mut memory) = (trigger(), Memory::default());
     memory.tick(&trigger, &history(), 1, moment(0));
     for s in [0, 15, 30] {
-        memory.take(&trigger, &observation(s, Some(9.0)), moment(s));
+        memory.take(&trigger, &path(), &observation(s, Some(9.0)), moment(s));
     }
-    memory.take(&trigger, &observation(45, None), moment(45));
+    memory.take(&trigger, &path(), &observation(45, None), moment(45));
     assert_eq!(memory.status, Status::Pending);
     memory.tick(&trigger, &history(), 1, moment(80));
     assert_eq!(memory.status, Status::Suspended);
     assert_eq!(
-        memory.because(&trigger),
-        "UNKNOWN since 2026-12-01T09:00:45Z: refused: prometheus refused the connection. \
-         Pending 30s of 5m is kept. Will not fire without new data."
+        memory.because(&trigger, moment(80)),
+        "UNKNOWN since 09:00:45Z (35s): refused: prometheus refused the connection. \
+         Last seen 09:00:30Z: value 9% > 5% is true. \
+         Pending 30s of 5m is kept until 09:15:30Z. Will not fire without new data."
     );
     memory.tick(&trigger, &history(), 1, moment(1_000));
     assert_eq!(memory.status, Status::Blind);
@@ -134,23 +136,23 @@ fn silence_suspends_then_blinds_and_says_so() {
 fn it_is_armed_by_its_milestone_and_latched_once_per_deployment() {
     let (trigger, mut memory) = (trigger(), Memory::default());
     memory.tick(&trigger, &[], 0, moment(0));
-    assert!(!memory.take(&trigger, &observation(0, Some(9.0)), moment(0)));
+    assert!(!memory.take(&trigger, &path(), &observation(0, Some(9.0)), moment(0)));
     assert_eq!(memory.status, Status::Disarmed);
     memory.tick(&trigger, &history(), 1, moment(1));
-    assert_eq!(memory.status, Status::Watching);
+    assert_eq!(memory.status, Status::Arming);
     memory.fire(moment(2).wall);
-    assert!(!memory.take(&trigger, &observation(15, Some(9.0)), moment(15)));
+    assert!(!memory.take(&trigger, &path(), &observation(15, Some(9.0)), moment(15)));
     memory.tick(&trigger, &history(), 2, moment(20));
-    assert_eq!(memory.status, Status::Watching, "a new deployment arms it again");
+    assert_eq!(memory.status, Status::Arming, "a new deployment arms it again");
 }
 
 #[test]
 fn a_clock_step_earns_no_credit() {
     let (trigger, mut memory) = (trigger(), Memory::default());
     memory.tick(&trigger, &history(), 1, moment(0));
-    memory.take(&trigger, &observation(0, Some(9.0)), moment(0));
+    memory.take(&trigger, &path(), &observation(0, Some(9.0)), moment(0));
     let mut stepped = observation(30, Some(9.0));
     stepped.at.uptime = moment(1).uptime;
-    memory.take(&trigger, &stepped, stepped.at);
+    memory.take(&trigger, &path(), &stepped, stepped.at);
     assert_eq!(memory.credit, Duration::from_secs(1), "30 s on the wall, 1 s since boot");
 }

@@ -86,9 +86,9 @@ fn trigger(trigger: &TriggerReport, report: &Report) -> Markup {
     html! {
         li {
             (badge(trigger.state.name(), words::trigger(trigger.state))) " "
-            strong { (trigger.id) } " "
+            strong { (trigger.id) } (words::flags(trigger)) " "
             span.fine {
-                (words::mode(trigger.mode)) " " code { (trigger.procedure) } ", watches " code { (trigger.check) }
+                (words::mode(trigger.mode)) " " code { (trigger.procedure) } ", watches " code { (trigger.watches) }
                 @if let Some(since) = trigger.since { ", since " (ago(since, report.as_of)) }
             }
             div.credit {

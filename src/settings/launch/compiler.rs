@@ -62,6 +62,7 @@ impl<'a> Compiler<'a> {
         let channels = self.channels();
         let checklists = self.checklists();
         let procedures = self.procedures(&channels, &checklists);
+        let page = self.page(head.as_ref(), &channels);
         let triggers = self.triggers(&checklists, &procedures);
         let launch = head.as_ref().and_then(|h| self.name(&h.launch, &at("launch"), false));
         let window = head.as_ref().and_then(|h| self.duration(h.window.as_deref(), &at("window")));
@@ -88,12 +89,30 @@ impl<'a> Compiler<'a> {
                     triggers,
                     procedures,
                     channels,
+                    page,
                     hash: self.hash,
                 };
                 Ok((plan, self.probes))
             }
             _ => Err(self.problems),
         }
+    }
+
+    /// The channels by which the daemon calls for people.
+    fn page(&mut self, head: Option<&raw::Head>, channels: &BTreeMap<Name, Channel>) -> Vec<Name> {
+        let mut page = Vec::new();
+        for (i, text) in head.into_iter().flat_map(|head| &head.page).enumerate() {
+            let path = KeyPath::root().entry("page").index(i);
+            let Some(name) = self.name(text, &path, false) else { continue };
+            if !channels.contains_key(&name) {
+                let hint = did_you_mean(text, channels.keys().map(Name::as_str))
+                    .unwrap_or_else(|| "add it under `channels:`".to_owned());
+                let problem = Problem::new(path, format!("there is no channel `{text}`"));
+                self.problem(problem.hint(hint));
+            }
+            page.push(name);
+        }
+        page
     }
 
     /// Notes a problem.

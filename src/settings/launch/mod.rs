@@ -8,6 +8,7 @@ mod raw;
 mod schema;
 mod triggers;
 mod vars;
+mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -47,6 +47,10 @@ pub(super) struct Head {
     /// Where messages go.
     #[serde(default)]
     pub(super) channels: Map<String, Value>,
+    /// The channels by which the daemon itself calls for people: a trigger that asks, goes blind or is kept from firing, a
+    /// run that begins or waits for a decision.
+    #[serde(default)]
+    pub(super) page: Vec<String>,
 }
 
 /// A checklist.
@@ -161,9 +165,30 @@ pub(super) enum Evidence {
 pub(super) struct Trigger {
     /// What is watched.
     pub(super) watch: Watch,
-    /// For how long the breach must last.
-    #[serde(rename = "for")]
-    pub(super) lasts: String,
+    /// For how long the breach must last without a break.
+    #[serde(rename = "for", default)]
+    pub(super) lasts: Option<String>,
+    /// How many of the last looks must be breaches, in place of `for`.
+    #[serde(default)]
+    pub(super) window: Option<Window>,
+    /// For how long good samples must last before they end a breach; the first one does by default.
+    #[serde(default)]
+    pub(super) clear_after: Option<String>,
+    /// How long after arming breaches begin to count; `1m` by default.
+    #[serde(default)]
+    pub(super) arm_delay: Option<String>,
+    /// What becomes of a condition that was in breach before the deployment.
+    #[serde(default)]
+    pub(super) preexisting: Preexisting,
+    /// Whether arming it again by hand takes two people.
+    #[serde(default)]
+    pub(super) protected: bool,
+    /// For how long after a rollback no other starts by itself; `30m` by default.
+    #[serde(default)]
+    pub(super) cooldown: Option<String>,
+    /// Whom it asks in mode `suggest`.
+    #[serde(default)]
+    pub(super) ask: Option<Ask>,
     /// What an unknown sample does to the time credited so far.
     #[serde(default)]
     pub(super) on_unknown: OnUnknown,
@@ -181,14 +206,99 @@ pub(super) struct Trigger {
     pub(super) max_gap: Option<String>,
 }
 
-/// What a trigger watches.
+/// What a trigger watches: one check, or several by `any`, `all` or `at_least`, or a `burn_rate`.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Watch {
     /// The check, `checklist/check` or its name alone where there is one of that name.
+    #[serde(default)]
+    pub(super) check: Option<String>,
+    /// What counts as breach, in the check's readings.
+    #[serde(default)]
+    pub(super) breach: Option<String>,
+    /// Several conditions of which one is enough.
+    #[serde(default)]
+    pub(super) any: Vec<Value>,
+    /// Several conditions that must all be in breach.
+    #[serde(default)]
+    pub(super) all: Vec<Value>,
+    /// Several conditions of which so many must be in breach.
+    #[serde(default)]
+    pub(super) at_least: Option<AtLeast>,
+    /// The error budget is being spent too fast, seen over a long and a short time at once.
+    #[serde(default)]
+    pub(super) burn_rate: Option<BurnRate>,
+}
+
+/// One of several conditions.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Condition {
+    /// The check.
     pub(super) check: String,
     /// What counts as breach, in the check's readings.
     pub(super) breach: String,
+}
+
+/// So many of several conditions.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AtLeast {
+    /// How many.
+    pub(super) count: usize,
+    /// Of which.
+    pub(super) of: Vec<Value>,
+}
+
+/// How fast the error budget is spent: the share of errors, over what the objective allows.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BurnRate {
+    /// A check of the share of errors over a long time; for a launch, ten minutes.
+    pub(super) long: String,
+    /// The same over a short time, so that it ends when the errors do; for a launch, a minute.
+    pub(super) short: String,
+    /// The share of good events that was promised, in percent: `99.9`.
+    pub(super) objective: f64,
+    /// How many times as fast as the objective allows; `14.4` by default.
+    #[serde(default)]
+    pub(super) factor: Option<f64>,
+}
+
+/// Breaches among the last looks.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Window {
+    /// How many must be breaches.
+    pub(super) breaches: u32,
+    /// Of how many looks.
+    pub(super) of: u32,
+}
+
+/// What becomes of a condition that was in breach before the deployment.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Preexisting {
+    /// It does not fire until it has been good for a while.
+    #[default]
+    Wait,
+    /// It fires all the same.
+    Fire,
+}
+
+/// Whom a suggestion asks.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ask {
+    /// The role that decides; `rollback_authority` by default.
+    #[serde(default)]
+    pub(super) role: Option<String>,
+    /// How long it has; `10m` by default. When it has passed nothing is done.
+    #[serde(default)]
+    pub(super) within: Option<String>,
+    /// How often it is reminded; `2m` by default.
+    #[serde(default)]
+    pub(super) remind: Option<String>,
 }
 
 /// What unknown does.

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use launchgate_core::check::{Check, Question};
-use launchgate_core::expectation::Expectation;
 use launchgate_core::gate::Checklist;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::Name;
 use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
 use launchgate_core::procedure::Procedure;
 use launchgate_core::time::{format_duration, parse_duration};
-use launchgate_core::trigger::{Mode, OnUnknown, Trigger};
+use launchgate_core::trigger::{ARM_DELAY, Ask, Mode, OnUnknown, Trigger, Window};
 use serde_json::Value;
 
 use super::compiler::Compiler;
 use super::raw;
+
+/// For how long after a rollback no other starts by itself.
+const COOLDOWN: Duration = Duration::from_secs(30 * 60);
+/// The longest window.
+const MOST_LOOKS: u32 = 1_000;
 
 impl Compiler<'_> {
     pub(super) fn triggers(
@@ -41,37 +44,102 @@ impl Compiler<'_> {
         let id = self.name(name, path, true);
         let raw = self.read::<raw::Trigger>(value, path)?;
         let procedure = self.procedure_named(&raw.run, &path.entry("run"), procedures);
-        let lasts = self.duration(Some(&raw.lasts), &path.entry("for"));
+        let lasts = self.duration(raw.lasts.as_deref(), &path.entry("for"));
         let armed_from = self.armed_from(raw.armed.as_ref(), path);
         let armed_until = self.armed_until(raw.armed.as_ref(), path);
-        let watch = path.entry("watch");
-        let check = self.find_check(&raw.watch.check, &watch.entry("check"), lists)?;
-        let breach = self.breach(check, &raw.watch.breach, &watch)?;
-        let usual_gap = check.every * 2 + check.timeout;
-        let max_gap =
-            self.duration(raw.max_gap.as_deref(), &path.entry("max_gap")).unwrap_or(usual_gap);
-        let lasts = lasts?;
-        self.lasting(lasts, max_gap, check.every, path);
+        let ask = self.ask(raw.ask.as_ref(), &path.entry("ask"));
+        let [clear_after, arm_delay, cooldown, max_gap] = [
+            ("clear_after", &raw.clear_after),
+            ("arm_delay", &raw.arm_delay),
+            ("cooldown", &raw.cooldown),
+            ("max_gap", &raw.max_gap),
+        ]
+        .map(|(key, text)| self.duration(text.as_deref(), &path.entry(key)));
+        let (watch, slowest) = self.watch(&raw.watch, &path.entry("watch"), lists)?;
+        let every = slowest.every;
+        let max_gap = max_gap.unwrap_or(every * 2 + slowest.timeout);
+        let window = self.window(raw.window.as_ref(), path);
+        let lasts = match (lasts, window) {
+            (Some(_), Some(_)) => {
+                let problem =
+                    Problem::new(path.entry("window"), "give `for` or `window`, not both");
+                self.problem(problem);
+                return None;
+            }
+            (Some(lasts), None) => {
+                self.lasting(lasts, max_gap, every, path);
+                lasts
+            }
+            (None, Some(window)) => every * window.breaches,
+            (None, None) => {
+                if raw.lasts.is_none() && raw.window.is_none() {
+                    let problem = Problem::new(path.clone(), "`for` is missing");
+                    self.problem(problem.hint("say how long the breach must last: `for: 5m`"));
+                }
+                return None;
+            }
+        };
         Some(Trigger {
             id: id?,
-            check: check.path.clone(),
-            breach,
+            watch,
             lasts,
+            window,
             on_unknown: match raw.on_unknown {
                 raw::OnUnknown::Hold => OnUnknown::Hold,
                 raw::OnUnknown::Reset => OnUnknown::Reset,
             },
+            clear_after: clear_after.unwrap_or_default(),
             mode: match raw.mode {
                 raw::Mode::Observe => Mode::Observe,
                 raw::Mode::Suggest => Mode::Suggest,
                 raw::Mode::Act => Mode::Act,
             },
+            ask,
             procedure: procedure?,
             armed_from: armed_from?,
             armed_until,
-            every: check.every,
+            arm_delay: arm_delay.unwrap_or(ARM_DELAY),
+            preexisting_may_fire: matches!(raw.preexisting, raw::Preexisting::Fire),
+            protected: raw.protected,
+            cooldown: cooldown.unwrap_or(COOLDOWN),
+            every,
             max_gap,
         })
+    }
+
+    /// Whom it asks. A role that the file itself names must be held by somebody.
+    fn ask(&mut self, raw: Option<&raw::Ask>, path: &KeyPath) -> Ask {
+        let usual = Ask::default();
+        let Some(raw) = raw else { return usual };
+        let role = raw.role.as_deref().and_then(|role| self.role(role, &path.entry("role")));
+        let within = self.duration(raw.within.as_deref(), &path.entry("within"));
+        let remind = self.duration(raw.remind.as_deref(), &path.entry("remind"));
+        if remind.is_some_and(|remind| remind < Duration::from_secs(10)) {
+            let problem = Problem::new(
+                path.entry("remind"),
+                "nobody answers faster for being reminded that often",
+            );
+            self.problem(problem.hint("remind every 10s at most"));
+        }
+        Ask {
+            role: role.unwrap_or(usual.role),
+            within: within.unwrap_or(usual.within),
+            remind: remind.unwrap_or(usual.remind),
+        }
+    }
+
+    fn window(&mut self, raw: Option<&raw::Window>, path: &KeyPath) -> Option<Window> {
+        let raw::Window { breaches, of } = *raw?;
+        let path = path.entry("window");
+        if breaches < 2 || breaches > of || of > MOST_LOOKS {
+            let message = format!("{breaches} of {of} looks is no window");
+            let hint = format!(
+                "at least 2 breaches, of at most {MOST_LOOKS} looks: `{{ breaches: 12, of: 20 }}`"
+            );
+            self.problem(Problem::new(path, message).hint(hint));
+            return None;
+        }
+        Some(Window { breaches, of })
     }
 
     /// Whether `for` and `max_gap` leave samples to judge by.
@@ -92,64 +160,6 @@ impl Compiler<'_> {
             );
             self.problem(Problem::new(path.entry("max_gap"), message));
         }
-    }
-
-    fn breach(&mut self, check: &Check, text: &str, watch: &KeyPath) -> Option<Expectation> {
-        if let Question::SignOff(_) = check.question {
-            let message =
-                format!("`{}` is signed off by people and has no readings to watch", check.path);
-            self.problem(Problem::new(watch.entry("check"), message));
-            return None;
-        }
-        let specs = self.probes.get(&check.path)?.readings();
-        match Expectation::compile(text, &specs) {
-            Ok(breach) => Some(breach),
-            Err(problem) => {
-                self.problem(problem.under(&watch.entry("breach")));
-                None
-            }
-        }
-    }
-
-    /// A check by its full name, or by its own where only one has it.
-    pub(super) fn find_check<'l>(
-        &mut self,
-        text: &str,
-        path: &KeyPath,
-        lists: &'l [Checklist],
-    ) -> Option<&'l Check> {
-        let all = || lists.iter().flat_map(|list| &list.checks);
-        let matching: Vec<&Check> =
-            all().filter(|c| c.path.to_string() == text || c.path.check.as_str() == text).collect();
-        match matching.as_slice() {
-            [one] => Some(one),
-            // It is there and has problems of its own.
-            [] if self.is_written(text) => None,
-            [] => {
-                let names: Vec<String> =
-                    all().flat_map(|c| [c.path.to_string(), c.path.check.to_string()]).collect();
-                let hint = did_you_mean(text, names.iter().map(String::as_str));
-                let message = format!("there is no check `{text}`");
-                self.problem(Problem::new(path.clone(), message).hint_if(hint));
-                None
-            }
-            many => {
-                let names: Vec<String> = many.iter().map(|c| format!("`{}`", c.path)).collect();
-                let message = format!("`{text}` may be {}", names.join(" or "));
-                self.problem(Problem::new(path.clone(), message).hint("write the full name"));
-                None
-            }
-        }
-    }
-
-    /// Whether the file has a check of that name, compiled or not.
-    fn is_written(&self, text: &str) -> bool {
-        let lists = self.root.get("checklists").and_then(Value::as_object);
-        let names = lists.into_iter().flatten().flat_map(|(list, value)| {
-            let checks = value.get("checks").and_then(Value::as_object);
-            checks.into_iter().flatten().map(move |(check, _)| (list, check))
-        });
-        names.into_iter().any(|(list, check)| check == text || format!("{list}/{check}") == text)
     }
 
     fn procedure_named(

@@ -9,7 +9,7 @@ use crate::observation::{Cause, Failure};
 use crate::procedure::{Effect as StepEffect, Procedure, Step};
 use crate::reading::{ReadingSpec, ReadingType, Readings, Unit};
 use crate::report::Report;
-use crate::trigger::{Mode, OnUnknown, Trigger};
+use crate::trigger::Trigger;
 
 pub(super) fn good() -> Result<Readings, Failure> {
     Ok(Readings::new().number("value", 1.0))
@@ -74,19 +74,11 @@ fn step(id: &'static str, action: &'static str, settings: serde_json::Value) -> 
 
 /// Two checks and a signature before the launch, one check after it, one trigger, one rollback of three steps.
 pub(super) fn plan() -> Plan {
-    let trigger = Trigger {
-        id: Name::of("errors"),
-        check: "health/errors".parse().unwrap(),
-        breach: expectation("value > 5%"),
-        lasts: Duration::from_secs(60),
-        on_unknown: OnUnknown::Hold,
-        mode: Mode::Act,
-        procedure: Name::of("rollback"),
-        armed_from: Milestone::DeployStarted,
-        armed_until: None,
-        every: Duration::from_secs(5),
-        max_gap: Duration::from_secs(11),
-    };
+    let (minute, often) = (Duration::from_secs(60), Duration::from_secs(5));
+    let breach = expectation("value > 5%");
+    let watched = "health/errors".parse().unwrap();
+    let mut trigger = Trigger::new(Name::of("errors"), watched, breach, minute, often);
+    trigger.max_gap = Duration::from_secs(11);
     let steps = vec![
         step("revert", "exec", serde_json::Value::Null),
         step("down", "exec", serde_json::Value::Null),
@@ -116,6 +108,7 @@ pub(super) fn plan() -> Plan {
         triggers: vec![trigger],
         procedures: [(rollback.id.clone(), rollback)].into(),
         channels: std::collections::BTreeMap::default(),
+        page: vec![Name::of("war-room")],
         hash: "hash".into(),
     }
 }
@@ -138,7 +131,7 @@ impl Told {
         let effects = self.state.apply(event, self.now)?;
         self.kept.extend(effects.iter().filter_map(|effect| match effect {
             Effect::Persist(record) => Some(record.clone()),
-            Effect::Perform(_) => None,
+            Effect::Perform(_) | Effect::Send(_) | Effect::LookBack { .. } => None,
         }));
         Ok(effects)
     }
@@ -147,7 +140,7 @@ impl Told {
         let effects = self.try_apply(event).expect("the state takes it");
         let performs = effects.into_iter().filter_map(|effect| match effect {
             Effect::Perform(perform) => Some(*perform),
-            Effect::Persist(_) => None,
+            Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => None,
         });
         performs.collect()
     }

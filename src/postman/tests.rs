@@ -1,0 +1,124 @@
+//! The postman against a listener on loopback, and a channel that is not there.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use launchgate_core::report::Report;
+use launchgate_core::state::State;
+use launchgate_core::time::Moment;
+use launchgate_probes::builtin;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::engine::Message as Letter;
+use crate::listener::{Answer, Listener, nobody};
+use crate::settings::launch::compile_text;
+
+fn plan(url: &str) -> Arc<Plan> {
+    let text = format!(
+        r#"
+launch: shop
+title: Shop
+version: "2.4"
+go_live: 2026-12-01T09:00:00[UTC]
+checklists:
+  people:
+    title: People
+    due: T-1d
+    checks: {{ terms: {{ title: Terms, probe: sign_off, with: {{ by: legal }} }} }}
+people: {{ legal: [carol] }}
+channels: {{ room: {{ kind: webhook, url: {url} }} }}
+page: [room]
+"#
+    );
+    compile_text("shop.yaml", &text, ".".into(), &builtin()).unwrap_or_else(|e| panic!("{e}")).plan
+}
+
+fn message(channel: &'static str) -> Message {
+    Message {
+        id: "run-1/announce/room".into(),
+        subject: "run-1/announce/room".into(),
+        channel: Name::of(channel),
+        text: "rolling back".into(),
+        at: Timestamp::now(),
+        run: None,
+    }
+}
+
+/// Sends a message, and gives what the engine would hear.
+async fn sent(plan: &Arc<Plan>, message: Message) -> Delivery {
+    let (inbox, mut letters) = mpsc::channel::<Letter>(8);
+    let now = Moment::at("2026-12-01T08:00:00Z".parse().unwrap());
+    let report: Report = State::new(Arc::clone(plan)).report(now);
+    let (_reports, read) = watch::channel(Arc::new(report));
+    let handle = Handle::new(plan.launch.clone(), inbox, read);
+    send(plan, &PathBuf::from("."), handle, Arc::new(SystemClock::new()), message);
+    match letters.recv().await.map(|letter| letter.event) {
+        Some(Event::Delivered { delivery, .. }) => delivery,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_sent_until_it_arrives() {
+    let rows: [(&str, &[Answer], usize); 4] = [
+        ("at once", &[], 1),
+        ("a channel that is broken for a while", &[Answer::Status(503), Answer::Status(429)], 3),
+        ("one that breaks off", &[Answer::Status(500)], 2),
+        ("one that answers 204", &[Answer::Status(204)], 1),
+    ];
+    for (row, answers, tries) in rows {
+        let listener = Listener::start(answers).await;
+        let delivery = sent(&plan(&listener.url), message("room")).await;
+        assert!(matches!(delivery, Delivery::Sent { .. }), "{row}: {delivery:?}");
+        let heard = listener.heard();
+        assert_eq!(heard.len(), tries, "{row}");
+        let body: Value = serde_json::from_str(&heard[0].body).unwrap();
+        assert_eq!(
+            (body["text"].as_str(), body["launch"].as_str()),
+            (Some("rolling back"), Some("shop"))
+        );
+        assert!(
+            heard.iter().all(|h| h.headers["idempotency-key"] == "run-1/announce/room"),
+            "{row}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refused_message_and_one_that_is_too_old_are_given_up() {
+    let listener = Listener::start(&[Answer::Status(404)]).await;
+    let refused = sent(&plan(&listener.url), message("room")).await;
+    assert!(
+        matches!(&refused, Delivery::GivenUp { because, .. } if because == "status 404"),
+        "{refused:?}"
+    );
+    let missing = sent(&plan(&listener.url), message("nobody")).await;
+    assert!(
+        matches!(&missing, Delivery::GivenUp { because, .. } if because.contains("no channel")),
+        "{missing:?}"
+    );
+    let gone = nobody().await + "/hooks/secret";
+    let old = Message { at: Timestamp::UNIX_EPOCH, ..message("room") };
+    let given_up = sent(&plan(&gone), old).await;
+    let Delivery::GivenUp { because, .. } = given_up else { panic!("{given_up:?}") };
+    assert!(!because.contains("hooks"), "an address is a secret: {because}");
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_channel_that_is_down() {
+    let began = Instant::now();
+    let plan = plan(&nobody().await);
+    let (inbox, mut letters) = mpsc::channel::<Letter>(8);
+    let now = Moment::at("2026-12-01T08:00:00Z".parse().unwrap());
+    let (_reports, read) = watch::channel(Arc::new(State::new(Arc::clone(&plan)).report(now)));
+    let handle = Handle::new(plan.launch.clone(), inbox, read);
+    for _ in 0..100 {
+        let clock = Arc::new(SystemClock::new());
+        send(&plan, &PathBuf::from("."), handle.clone(), clock, message("room"));
+    }
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(letters.try_recv().is_err(), "nothing has become of them");
+}
