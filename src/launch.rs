@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use launchgate_core::name::CheckPath;
+use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::plan::Plan;
 use launchgate_core::state::{Effect, Event};
 use launchgate_core::time::add;
@@ -19,7 +19,7 @@ use crate::engine::{Engine, Handle, SharedStore};
 use crate::runner::{Limits, Looking, Runner, Surroundings, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
-use crate::{executor, postman};
+use crate::{executor, postman, rehearse};
 
 /// How many observations may wait between a runner and its engine.
 const SEEN: usize = 256;
@@ -73,9 +73,21 @@ impl Outside {
                 let clock = Arc::clone(&self.clock);
                 postman::send(plan, &self.folder, self.handle.clone(), clock, *message);
             }
+            Effect::Rehearse { procedure, by } => self.rehearse(plan, &procedure, by),
             Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
             Effect::Persist(_) => {}
         }
+    }
+
+    fn rehearse(&self, plan: &Arc<Plan>, procedure: &Name, by: Option<Name>) {
+        let Some(procedure) = plan.procedures.get(procedure).cloned() else { return };
+        let (plan, folder) = (Arc::clone(plan), self.folder.clone());
+        let (handle, at) = (self.handle.clone(), self.clock.now().wall);
+        tokio::spawn(async move {
+            let report = handle.report();
+            let walked = rehearse::rehearse(&plan, &folder, &procedure, &report, by, at).await;
+            handle.tell(Event::Rehearsed(Box::new(walked))).await;
+        });
     }
 
     /// Asks a check's source for its history, if it keeps one.

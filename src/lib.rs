@@ -14,6 +14,7 @@ pub mod launch;
 #[cfg(test)]
 mod listener;
 pub mod postman;
+pub mod rehearse;
 pub mod render;
 pub mod runner;
 pub mod settings;

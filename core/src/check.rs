@@ -9,6 +9,7 @@ use crate::attestation::SignOffRule;
 use crate::expectation::{Expectation, Truth};
 use crate::name::{CheckPath, Name};
 use crate::observation::{Cause, Observation};
+use crate::rehearsal::RehearsalRule;
 use crate::time::{Moment, format_duration};
 
 /// Whether a gate hangs on a check.
@@ -33,6 +34,8 @@ pub enum Question {
     },
     /// People sign.
     SignOff(SignOffRule),
+    /// A procedure must have been rehearsed.
+    Rehearsal(RehearsalRule),
 }
 
 /// A question with its expectations.

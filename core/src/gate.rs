@@ -155,7 +155,7 @@ pub fn decide<'f>(
             owner: match &check.question {
                 // Whoever must sign is who must act.
                 Question::SignOff(rule) => Some(rule.by.clone()),
-                Question::Probe { .. } => checklist.owner.clone(),
+                Question::Probe { .. } | Question::Rehearsal(_) => checklist.owner.clone(),
             },
         });
     }

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod problem;
 pub mod procedure;
 pub mod reading;
+pub mod rehearsal;
 pub mod report;
 pub mod run;
 pub mod schedule;

@@ -11,6 +11,7 @@ use crate::message::Outgoing;
 use crate::milestone::{Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::reading::Readings;
+use crate::rehearsal::Rehearsal;
 use crate::run::Run;
 use crate::trigger::{Flag, Hold, Mode, Status};
 
@@ -49,6 +50,8 @@ pub struct Report {
     pub triggers: Vec<TriggerReport>,
     /// The runs, newest first.
     pub runs: Vec<Run>,
+    /// The last rehearsals by people, newest first.
+    pub rehearsals: Vec<Rehearsal>,
     /// What was told to people, and what waits to be.
     pub messages: MessageReport,
     /// The milestones reached, oldest first.

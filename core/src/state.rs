@@ -6,13 +6,14 @@
 mod compile;
 mod event;
 mod messages;
+mod rehearsals;
 mod restore;
 mod runs;
 #[cfg(test)]
 mod tests;
 mod triggers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use event::{Effect, Event, Perform, Record, Rejected};
@@ -26,6 +27,7 @@ use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::reading::cut;
+use crate::rehearsal::Rehearsal;
 use crate::report::CheckReport;
 use crate::run::{Run, RunEvent};
 use crate::time::Moment;
@@ -47,6 +49,11 @@ pub struct State {
     runs: Vec<Run>,
     /// What is told to people.
     outbox: Outbox,
+    /// The rehearsals that people made, oldest first.
+    rehearsals: Vec<Rehearsal>,
+    /// Whether each procedure could be run when it was last looked.
+    readiness: BTreeMap<Name, Rehearsal>,
+    readiness_asked: Option<Moment>,
     /// Whether no further step begins, since the daemon is about to end.
     stopping: bool,
 }
@@ -100,6 +107,9 @@ impl State {
             milestones: Vec::new(),
             runs: Vec::new(),
             outbox: Outbox::default(),
+            rehearsals: Vec::new(),
+            readiness: BTreeMap::new(),
+            readiness_asked: None,
             stopping: false,
         }
     }
@@ -159,7 +169,14 @@ impl State {
                 self.may_reach(milestone)?;
                 self.reach(Reached { milestone, at: now.wall, by }, now, &mut effects);
             }
-            Event::Tick => self.tick(now, &mut effects),
+            Event::Tick => {
+                self.tick(now, &mut effects);
+                self.look_for_readiness(now, &mut effects);
+            }
+            Event::Rehearse { procedure, person } => {
+                self.rehearse(procedure, person, &mut effects)?;
+            }
+            Event::Rehearsed(rehearsal) => self.rehearsed(*rehearsal, &mut effects),
             Event::Fire { trigger, person, reason } => {
                 self.fire_by_hand(&trigger, &person, &reason, now, &mut effects)?;
             }
@@ -287,6 +304,7 @@ impl State {
         self.milestones = old.milestones;
         self.runs = old.runs;
         self.outbox = old.outbox;
+        self.rehearsals = old.rehearsals;
         for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {
             effects.push(Effect::Persist(Record::trigger(trigger, memory)));
         }

@@ -68,11 +68,18 @@ pub enum Command {
         #[command(subcommand)]
         command: TriggerCommand,
     },
-    /// See the runs, or decide about a step that waits for a person.
+    /// See the runs, decide about a step that waits for a person, or rehearse a procedure.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Run {
+        /// Walk this procedure through without doing anything: are the scripts there, does everybody answer?
+        #[arg(long, value_name = "PROCEDURE")]
+        rehearse: Option<Name>,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
         /// What to do.
         #[command(subcommand)]
-        command: RunCommand,
+        command: Option<RunCommand>,
     },
     /// Print the JSON Schema of launch files.
     Schema,

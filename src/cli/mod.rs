@@ -5,6 +5,7 @@ mod client;
 mod exit;
 mod offline;
 mod online;
+mod rehearse;
 mod serve;
 mod terminal;
 
@@ -70,7 +71,13 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
             online::milestone(milestone, &daemon, terminal).await
         }
         Command::Trigger { command } => online::trigger(command, terminal).await,
-        Command::Run { command } => online::run(command, terminal).await,
+        Command::Run { rehearse: Some(procedure), daemon, .. } => {
+            rehearse::rehearse(&procedure, &daemon, terminal).await
+        }
+        Command::Run { command: Some(command), .. } => online::run(command, terminal).await,
+        Command::Run { rehearse: None, command: None, .. } => Err(Failed::usage(
+            "say what to do: `launchgate run status`, or `--rehearse`".to_owned(),
+        )),
         Command::Demo { fast, listen } => {
             let pace = if fast { Pace::FAST } else { Pace::CALM };
             let say = |text: &str| terminal.print(&format!("{text}\n\n"));

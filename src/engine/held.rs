@@ -23,6 +23,7 @@ impl Held {
             Record::SignedOff(_)
             | Record::Reached(_)
             | Record::RunCreated(_)
+            | Record::Rehearsed(_)
             | Record::Message(_)
             | Record::Delivered { .. }
             | Record::Run { .. } => None,

@@ -68,6 +68,7 @@ impl Kept {
             Record::SignedOff(_)
             | Record::Reached(_)
             | Record::Trigger { .. }
+            | Record::Rehearsed(_)
             | Record::Message(_)
             | Record::Delivered { .. }
             | Record::Run { .. } => {}

@@ -132,6 +132,8 @@ impl SqliteStore {
             self.all("SELECT body FROM sign_offs WHERE launch = ?1 ORDER BY id", launch)?;
         saved.milestones =
             self.all("SELECT body FROM milestones WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.rehearsals =
+            self.all("SELECT body FROM rehearsals WHERE launch = ?1 ORDER BY id", launch)?;
         saved.messages = messages::read(&self.connection, launch)?;
         saved.runs = self.all("SELECT body FROM runs WHERE launch = ?1 ORDER BY id", launch)?;
         for run in &mut saved.runs {
@@ -264,6 +266,10 @@ fn keep(
             .execute(params![launch, trigger.as_str(), watches, text(memory)?])?;
         }
         Record::RunCreated(run) => create(tx, launch, at, run)?,
+        Record::Rehearsed(rehearsal) => {
+            tx.prepare_cached("INSERT INTO rehearsals (launch, at, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![launch, at, text(rehearsal)?])?;
+        }
         Record::Message(message) => messages::add(tx, launch, at, message)?,
         Record::Delivered { id, delivery } => messages::end(tx, launch, id, delivery)?,
         Record::Run { run, event } => {

@@ -9,3 +9,11 @@ CREATE TABLE messages (
     UNIQUE (launch, message)
 ) STRICT;
 CREATE INDEX messages_that_ended ON messages (launch, id) WHERE delivery IS NOT NULL;
+
+-- Procedures walked through with nothing done: evidence, kept for good.
+CREATE TABLE rehearsals (
+    id     INTEGER PRIMARY KEY,
+    launch TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;

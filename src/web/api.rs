@@ -315,6 +315,19 @@ pub(super) async fn order_trigger(
     order(handle, Event::Ordered { trigger, person, order: what }).await
 }
 
+/// Walks a procedure through. The report has it when it is done.
+pub(super) async fn rehearse(
+    State(app): State<App>,
+    Path((launch, procedure)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let handle = find(&app, &launch)?;
+    let missing = || ApiError::not_found(format!("procedure `{procedure}`"));
+    let procedure = Name::try_new(&procedure).map_err(|_| missing())?;
+    order(handle, Event::Rehearse { procedure, person }).await
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Deciding {

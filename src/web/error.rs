@@ -67,6 +67,7 @@ fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
         Rejected::NoSuchCheck(_)
         | Rejected::NoSuchTrigger(_)
         | Rejected::NoSuchRun(_)
+        | Rejected::NoSuchProcedure(_)
         | Rejected::SignOff(SignOffError::NoSuchCheck(_)) => (StatusCode::NOT_FOUND, "not_found"),
         Rejected::SignOff(SignOffError::NotInRole { .. }) | Rejected::NoAuthority(_) => {
             (StatusCode::FORBIDDEN, "not_in_role")

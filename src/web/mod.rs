@@ -88,6 +88,7 @@ pub fn router(app: App) -> Router {
         .route("/launches/{launch}/milestones", post(api::milestone))
         .route("/launches/{launch}/triggers/{trigger}/fire", post(api::fire))
         .route("/launches/{launch}/triggers/{trigger}/{order}", post(api::order_trigger))
+        .route("/launches/{launch}/procedures/{procedure}/rehearsals", post(api::rehearse))
         .route("/launches/{launch}/runs/{run}/decisions", post(api::decide));
     Router::new()
         .nest("/api/v1", api)

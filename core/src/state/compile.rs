@@ -13,6 +13,7 @@ use crate::gate::{Blocker, Checklist, Gates, Verdict, Why, decide};
 use crate::message::Delivery;
 use crate::milestone::{Milestone, Phase};
 use crate::name::Name;
+use crate::rehearsal;
 use crate::report::{CheckReport, ChecklistReport, DueState, MessageReport, Report, TriggerReport};
 use crate::run::RunStatus;
 use crate::time::{Anchor, Moment, elapsed, format_duration};
@@ -20,6 +21,8 @@ use crate::trigger::{Mode, Status};
 
 /// How many messages a report shows.
 const MESSAGES: usize = 20;
+/// How many rehearsals a report shows.
+const REHEARSALS: usize = 5;
 /// How long a message may wait before that is an alarm.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -71,6 +74,7 @@ impl State {
             triggers: self.trigger_reports(now),
             messages: self.message_report(),
             runs: self.runs.iter().rev().cloned().collect(),
+            rehearsals: self.rehearsals.iter().rev().take(REHEARSALS).cloned().collect(),
             milestones: self.milestones.clone(),
             links: plan.links.clone(),
         }
@@ -92,6 +96,14 @@ impl State {
                     _ => state.memory.finding_at(check, now),
                 }
             }
+            Question::Rehearsal(rule) => rehearsal::judge(
+                rule,
+                self.plan.procedures.get(&rule.procedure),
+                &self.rehearsals,
+                self.readiness.get(&rule.procedure),
+                &self.plan.version,
+                now.wall,
+            ),
             Question::SignOff(rule) => attestation::judge(
                 rule,
                 self.sign_offs.iter().filter(|s| s.check == check.path),
@@ -123,12 +135,13 @@ impl State {
             probe: match &check.question {
                 Question::Probe { kind, .. } => kind.clone(),
                 Question::SignOff(_) => Name::of("sign_off"),
+                Question::Rehearsal(_) => Name::of("rehearsal"),
             },
             readings: last.and_then(|o| o.outcome.as_ref().ok()).cloned(),
             observed_at: last.map(|o| o.at.wall),
             fresh_for: probed.then_some(check.fresh_for.as_secs_f64()),
             sign_offs: match check.question {
-                Question::Probe { .. } => Vec::new(),
+                Question::Probe { .. } | Question::Rehearsal(_) => Vec::new(),
                 Question::SignOff(_) => {
                     self.sign_offs.iter().filter(|s| s.check == check.path).cloned().collect()
                 }
@@ -293,7 +306,13 @@ impl State {
                 )
             });
         let problem = self.plan_problem.iter().cloned();
-        problem.chain(late).chain(waiting).chain(self.suggestions(now)).chain(blind).collect()
+        problem
+            .chain(late)
+            .chain(waiting)
+            .chain(self.suggestions(now))
+            .chain(blind)
+            .chain(self.unready())
+            .collect()
     }
 
     fn trigger_reports(&self, now: Moment) -> Vec<TriggerReport> {

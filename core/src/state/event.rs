@@ -13,6 +13,7 @@ use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::procedure::Step;
+use crate::rehearsal::Rehearsal;
 use crate::run::{Choice, Ended, IllegalEvent, Run, RunEvent, RunId};
 use crate::trigger::{self, Order, OrderError, Trigger};
 
@@ -73,6 +74,15 @@ pub enum Event {
         /// What it would have seen.
         history: Vec<Observation>,
     },
+    /// A person wants a procedure walked through.
+    Rehearse {
+        /// Which.
+        procedure: Name,
+        /// Who.
+        person: Name,
+    },
+    /// A procedure was walked through.
+    Rehearsed(Box<Rehearsal>),
     /// A message arrived, or was given up.
     Delivered {
         /// Its name.
@@ -128,6 +138,13 @@ pub enum Effect {
     Perform(Box<Perform>),
     /// Send this message until it arrives; it is among the records.
     Send(Box<Message>),
+    /// Walk a procedure through without doing anything.
+    Rehearse {
+        /// Which.
+        procedure: Name,
+        /// Who wants it; nobody when it is the launch itself.
+        by: Option<Name>,
+    },
     /// Ask the source of a check what it saw between two times.
     LookBack {
         /// The check.
@@ -191,6 +208,8 @@ pub enum Record {
     },
     /// A run was created; nothing of it has been done.
     RunCreated(Box<Run>),
+    /// A person had a procedure walked through.
+    Rehearsed(Box<Rehearsal>),
     /// A message is to be sent.
     Message(Box<Message>),
     /// A message arrived, or was given up.
@@ -229,6 +248,9 @@ pub enum Rejected {
     /// There is no such trigger.
     #[error("there is no trigger `{0}`")]
     NoSuchTrigger(Name),
+    /// There is no such procedure.
+    #[error("there is no procedure `{0}`")]
+    NoSuchProcedure(Name),
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoSuchRun(RunId),

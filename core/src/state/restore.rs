@@ -9,6 +9,7 @@ use crate::message::{Delivery, Outbox, Outgoing};
 use crate::milestone::Reached;
 use crate::name::{CheckPath, Name};
 use crate::plan::Plan;
+use crate::rehearsal::Rehearsal;
 use crate::run::{IllegalEvent, Run};
 use crate::trigger;
 
@@ -25,6 +26,8 @@ pub struct Saved {
     pub triggers: Vec<SavedTrigger>,
     /// Every run, its events folded in, oldest first.
     pub runs: Vec<Run>,
+    /// The rehearsals that people made, oldest first.
+    pub rehearsals: Vec<Rehearsal>,
     /// The messages that wait and some that ended, oldest first.
     pub messages: Vec<Outgoing>,
 }
@@ -71,6 +74,7 @@ impl Saved {
                 self.triggers.push(SavedTrigger { trigger, watches, memory });
             }
             Record::RunCreated(run) => self.runs.push(*run),
+            Record::Rehearsed(rehearsal) => self.rehearsals.push(*rehearsal),
             Record::Message(message) => {
                 self.messages.push(Outgoing { message: *message, delivery: Delivery::Waiting });
             }
@@ -112,6 +116,7 @@ impl State {
         state.sign_offs = saved.sign_offs;
         state.milestones = saved.milestones;
         state.runs = saved.runs;
+        state.rehearsals = saved.rehearsals;
         state.outbox = Outbox::restore(saved.messages);
         state
     }

@@ -10,6 +10,7 @@ use launchgate_core::gate::{Checklist, Gates};
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::problem::{Key, KeyPath, Problem, did_you_mean};
 use launchgate_core::reading::ReadingSpec;
+use launchgate_core::rehearsal::RehearsalRule;
 use launchgate_core::time::{Due, format_duration};
 use serde_json::{Map, Value};
 
@@ -18,6 +19,8 @@ use super::raw;
 
 /// How often a check looks when nothing is said.
 const EVERY: Duration = Duration::from_secs(60);
+/// How long a rehearsal counts when nothing is said.
+const REHEARSED_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// No check looks more often.
 const MIN_EVERY: Duration = Duration::from_secs(1);
 /// How long a look may take when nothing is said.
@@ -81,6 +84,8 @@ impl Compiler<'_> {
         self.rhythm(&raw, every, timeout, fresh_for, path);
         let (question, specs) = if raw.probe == "sign_off" {
             self.sign_off(&raw, path)
+        } else if raw.probe == "rehearsal" {
+            self.rehearsal(&raw, path)
         } else {
             self.probe(&check, &raw, path)
         }?;
@@ -149,7 +154,7 @@ impl Compiler<'_> {
         path: &KeyPath,
     ) -> Option<(Question, Vec<ReadingSpec>)> {
         if !self.registry.kinds().any(|kind| kind == raw.probe) {
-            let kinds: Vec<&str> = self.registry.kinds().chain(["sign_off"]).collect();
+            let kinds: Vec<&str> = self.registry.kinds().chain(["sign_off", "rehearsal"]).collect();
             let hint = did_you_mean(&raw.probe, kinds.iter().copied())
                 .unwrap_or_else(|| format!("probes are {}", kinds.join(", ")));
             let message = format!("no probe is called `{}`", raw.probe);
@@ -209,17 +214,46 @@ impl Compiler<'_> {
         None
     }
 
+    /// What people do has no readings.
+    fn without_readings(&mut self, raw: &raw::Check, path: &KeyPath, what: &str) {
+        for (key, list) in [("expect", &raw.expect), ("warn", &raw.warn)] {
+            if !list.is_empty() {
+                let message = format!("a {what} has no readings to expect something of");
+                self.problem(Problem::new(path.entry(key), message).at_key());
+            }
+        }
+    }
+
+    fn rehearsal(
+        &mut self,
+        raw: &raw::Check,
+        path: &KeyPath,
+    ) -> Option<(Question, Vec<ReadingSpec>)> {
+        self.without_readings(raw, path, "rehearsal");
+        let with = path.entry("with");
+        let rehearsal = self.read::<raw::Rehearsal>(Value::Object(raw.with.clone()), &with)?;
+        let at = with.entry("procedure");
+        let procedure = self.name(&rehearsal.procedure, &at, false)?;
+        let written = self.root.get("procedures").and_then(Value::as_object);
+        let names: Vec<&str> =
+            written.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        if !names.contains(&rehearsal.procedure.as_str()) {
+            let hint = did_you_mean(&rehearsal.procedure, names.iter().copied())
+                .unwrap_or_else(|| "write it under `procedures:`".to_owned());
+            let message = format!("there is no procedure `{procedure}`");
+            self.problem(Problem::new(at, message).hint(hint));
+        }
+        let valid_for = self.duration(rehearsal.valid_for.as_deref(), &with.entry("valid_for"));
+        let valid_for = valid_for.unwrap_or(REHEARSED_FOR);
+        Some((Question::Rehearsal(RehearsalRule { procedure, valid_for }), Vec::new()))
+    }
+
     fn sign_off(
         &mut self,
         raw: &raw::Check,
         path: &KeyPath,
     ) -> Option<(Question, Vec<ReadingSpec>)> {
-        for (key, list) in [("expect", &raw.expect), ("warn", &raw.warn)] {
-            if !list.is_empty() {
-                let message = "a sign-off has no readings to expect something of";
-                self.problem(Problem::new(path.entry(key), message).at_key());
-            }
-        }
+        self.without_readings(raw, path, "sign-off");
         let with = path.entry("with");
         let sign_off = self.read::<raw::SignOff>(Value::Object(raw.with.clone()), &with)?;
         let by = self.role(&sign_off.by, &with.entry("by"))?;

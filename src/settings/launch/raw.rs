@@ -148,6 +148,17 @@ pub(super) struct SignOff {
     pub(super) valid_for: Option<String>,
 }
 
+/// `with:` of a `rehearsal`.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rehearsal {
+    /// The procedure that must have been rehearsed.
+    pub(super) procedure: String,
+    /// How long a rehearsal counts; `7d` by default.
+    #[serde(default)]
+    pub(super) valid_for: Option<String>,
+}
+
 /// Whether a signature needs evidence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

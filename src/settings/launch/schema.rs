@@ -27,7 +27,9 @@ pub fn schema(registry: &Registry) -> Value {
         ("wait", hoisted::<WaitSettings>(&mut defs)),
         ("manual", hoisted::<ManualSettings>(&mut defs)),
     ];
-    let mut kinds: Vec<(String, Value)> = vec![("sign_off".to_owned(), sign_off)];
+    let rehearsal = hoisted::<raw::Rehearsal>(&mut defs);
+    let mut kinds: Vec<(String, Value)> =
+        vec![("sign_off".to_owned(), sign_off), ("rehearsal".to_owned(), rehearsal)];
     for kind in registry.kinds() {
         if let Some(settings) = registry.schema(kind) {
             kinds.push((kind.to_owned(), hoist(settings, &format!("{kind}_"), &mut defs)));

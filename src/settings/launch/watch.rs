@@ -130,14 +130,14 @@ impl Compiler<'_> {
     }
 
     fn breach(&mut self, check: &Check, text: &str, path: &KeyPath) -> Option<Expectation> {
-        if let Question::SignOff(_) = check.question {
+        if !matches!(check.question, Question::Probe { .. }) {
             return self.no_readings(check, &path.entry("check"));
         }
         self.breach_at(check, text, &path.entry("breach"))
     }
 
     fn breach_at(&mut self, check: &Check, text: &str, path: &KeyPath) -> Option<Expectation> {
-        if let Question::SignOff(_) = check.question {
+        if !matches!(check.question, Question::Probe { .. }) {
             return self.no_readings(check, path);
         }
         let specs = self.probes.get(&check.path)?.readings();
@@ -152,7 +152,7 @@ impl Compiler<'_> {
 
     fn no_readings(&mut self, check: &Check, path: &KeyPath) -> Option<Expectation> {
         let message =
-            format!("`{}` is signed off by people and has no readings to watch", check.path);
+            format!("`{}` is answered by people and has no readings to watch", check.path);
         self.problem(Problem::new(path.clone(), message));
         None
     }

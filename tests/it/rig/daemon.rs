@@ -84,6 +84,13 @@ impl Daemon {
         assert!(output.status.success(), "{arguments:?}: {said}");
     }
 
+    /// Asks something, and gives what is printed and the exit code.
+    pub(crate) fn try_order(&self, arguments: &[&str]) -> (String, i32) {
+        let output = self.ask(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (text + &String::from_utf8_lossy(&output.stderr), output.status.code().unwrap_or(-1))
+    }
+
     /// The report as JSON; null while there is none.
     pub(crate) fn report(&self) -> Value {
         let output = self.ask(&["report", "--format", "json"]);

@@ -94,7 +94,7 @@ pub(super) fn plan() -> Plan {
         go_live: "2026-12-01T09:00:00+00:00[Europe/London]".parse().unwrap(),
         window: None,
         people: people.map(|(role, who)| (Name::of(role), vec![Name::of(who)])).into(),
-        links: std::collections::BTreeMap::default(),
+        links: BTreeMap::default(),
         checklists: vec![
             checklist(
                 "infra",
@@ -107,7 +107,7 @@ pub(super) fn plan() -> Plan {
         ],
         triggers: vec![trigger],
         procedures: [(rollback.id.clone(), rollback)].into(),
-        channels: std::collections::BTreeMap::default(),
+        channels: BTreeMap::default(),
         page: vec![Name::of("war-room")],
         hash: "hash".into(),
     }
@@ -131,7 +131,10 @@ impl Told {
         let effects = self.state.apply(event, self.now)?;
         self.kept.extend(effects.iter().filter_map(|effect| match effect {
             Effect::Persist(record) => Some(record.clone()),
-            Effect::Perform(_) | Effect::Send(_) | Effect::LookBack { .. } => None,
+            Effect::Perform(_)
+            | Effect::Send(_)
+            | Effect::LookBack { .. }
+            | Effect::Rehearse { .. } => None,
         }));
         Ok(effects)
     }
@@ -140,7 +143,10 @@ impl Told {
         let effects = self.try_apply(event).expect("the state takes it");
         let performs = effects.into_iter().filter_map(|effect| match effect {
             Effect::Perform(perform) => Some(*perform),
-            Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => None,
+            Effect::Persist(_)
+            | Effect::Send(_)
+            | Effect::LookBack { .. }
+            | Effect::Rehearse { .. } => None,
         });
         performs.collect()
     }

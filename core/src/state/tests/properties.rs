@@ -68,7 +68,10 @@ fn happen(told: &mut Told, (seconds, happening): (u64, Happening), restarts: boo
     let effects = told.try_apply(event).unwrap_or_default();
     let performs = effects.into_iter().filter_map(|effect| match effect {
         Effect::Perform(perform) => Some(*perform),
-        Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => None,
+        Effect::Persist(_)
+        | Effect::Send(_)
+        | Effect::LookBack { .. }
+        | Effect::Rehearse { .. } => None,
     });
     performs.collect()
 }
