@@ -8,7 +8,7 @@
 //!
 //! | part | of an entry's hash | of what is signed |
 //! |---|---|---|
-//! | 1 | `launchgate audit entry 1` | `launchgate audit head 1` |
+//! | 1 | `launchgate/audit/entry/1` | `launchgate/audit/head/1` |
 //! | 2 | launch, as text | launch, as text |
 //! | 3 | `seq`, eight bytes, big-endian | `seq`, eight bytes, big-endian |
 //! | 4 | `at`, nanoseconds since 1970, sixteen bytes, big-endian | `hash`, thirty-two bytes |
@@ -65,7 +65,7 @@ impl Entry {
     /// The hash that the entry must have, going by its other fields.
     pub fn fingerprint(&self) -> Fingerprint {
         let text = parts([
-            b"launchgate audit entry 1",
+            b"launchgate/audit/entry/1",
             self.launch.as_str().as_bytes(),
             &self.seq.to_be_bytes(),
             &self.at.as_nanosecond().to_be_bytes(),
@@ -126,7 +126,7 @@ impl Head {
     /// What is signed of it.
     pub fn message(&self) -> Vec<u8> {
         parts([
-            b"launchgate audit head 1",
+            b"launchgate/audit/head/1",
             self.launch.as_str().as_bytes(),
             &self.seq.to_be_bytes(),
             &self.hash.0,

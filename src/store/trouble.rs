@@ -30,6 +30,11 @@ impl Trouble {
     pub(super) fn told(self, path: &Path) -> StoreError {
         let shown = path.display();
         match self {
+            Self::Sqlite(
+                error @ (rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)),
+            ) => StoreError::Unreadable(format!("{shown}: {error}")),
             Self::Sqlite(error) => {
                 let message = format!("{shown}: {error}");
                 match error.sqlite_error_code() {

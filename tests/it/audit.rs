@@ -85,7 +85,7 @@ fn tampering_is_named(daemon: &Daemon, all: &str) {
     assert_eq!(lines.len(), 6, "an entry and a head for each of three commits");
     let without = |places: &[usize]| -> String {
         let kept = lines.iter().enumerate().filter(|(i, _)| !places.contains(i));
-        kept.map(|(_, line)| format!("{line}\n")).collect()
+        kept.flat_map(|(_, line)| [line, "\n"]).collect()
     };
     let swapped = [lines[2], lines[3], lines[0], lines[1], lines[4], lines[5]].join("\n");
     let rows = [

@@ -220,7 +220,7 @@ fn the_encoding_is_the_one_that_is_documented() {
     let body = "{\"at\":\"2026-12-01T09:00:00.123456789Z\",\"by\":\"alice\",\"milestone\":\"live\",\"record\":\"reached\"}";
     assert_eq!(entry.body, body);
     let mut text = Vec::new();
-    for part in ["launchgate audit entry 1", "shop"] {
+    for part in ["launchgate/audit/entry/1", "shop"] {
         text.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, u8::try_from(part.len()).unwrap()]);
         text.extend_from_slice(part.as_bytes());
     }
