@@ -223,19 +223,30 @@ impl Line {
 }
 
 /// The kind under which a record enters the log; none for what is not audited. `before` is the memory that a trigger's
-/// record replaces: of a trigger, turns are audited (its status and its latch), not every sample that it credits.
+/// record replaces: of a trigger, turns are audited, not every sample that it credits. Messages are not: they tell people
+/// of what is in the log by itself.
 pub fn audited(record: &Record, before: Option<&trigger::Memory>) -> Option<&'static str> {
     match record {
-        Record::Observed { .. } => None,
+        Record::Observed { .. } | Record::Message(_) | Record::Delivered { .. } => None,
         Record::SignedOff(_) => Some("sign_off"),
         Record::Reached(_) => Some("milestone"),
         Record::Trigger { memory, .. } => {
-            let before = before.map(|m| (m.status, m.fired_at)).unwrap_or_default();
-            ((memory.status, memory.fired_at) != before).then_some("trigger")
+            let new = trigger::Memory::default();
+            has_turned(before.unwrap_or(&new), memory).then_some("trigger")
         }
         Record::RunCreated(_) => Some("run_created"),
         Record::Run { .. } => Some("run"),
     }
+}
+
+/// Whether a trigger's status or latch changed, or what people said to it.
+fn has_turned(before: &trigger::Memory, after: &trigger::Memory) -> bool {
+    let status = |m: &trigger::Memory| (m.status, m.generation, m.fired_at);
+    let declined = |m: &trigger::Memory| m.asked.as_ref().and_then(|asked| asked.declined.clone());
+    status(after) != status(before)
+        || (&after.hold, &after.acked, &after.rearm_asked)
+            != (&before.hold, &before.acked, &before.rearm_asked)
+        || declined(after) != declined(before)
 }
 
 /// A record as JSON of which there is one text: keys sorted, no white space.

@@ -17,7 +17,7 @@ use super::sqlite::MIGRATIONS;
 use super::trouble::{Trouble, json};
 
 /// The layout that brought the log.
-const FIRST_LAYOUT: i64 = 3;
+const FIRST_LAYOUT: i64 = 4;
 /// How many entries are read at a time.
 const AT_ONCE: usize = 500;
 /// A page ends after so many bytes of bodies, so that an answer is not endless; it has one entry at least.

@@ -213,9 +213,9 @@ fn a_log_is_read_beside_the_daemon_that_writes_it() {
     store.commit(&launch(), at(), &[reached(Milestone::Live)]).unwrap();
     assert_eq!(verified(&path), Ok(4));
     let earlier = folder.0.join("earlier.db");
-    layout(&earlier, "PRAGMA user_version = 2");
+    layout(&earlier, "PRAGMA user_version = 3");
     let refused = AuditFile::open(&earlier).unwrap_err().to_string();
-    assert!(refused.contains("has layout 2; the audit logs"), "{refused}");
+    assert!(refused.contains("has layout 3; the audit logs"), "{refused}");
     assert!(AuditFile::open(&folder.0.join("none.db")).is_err());
     drop(store);
     let cut = "UPDATE audit SET hash = zeroblob(31) WHERE seq = 2";

@@ -1,8 +1,10 @@
 //! Every way in which a log can be tampered with, and the entry that it is named by.
 
+use std::time::Duration;
+
 use super::*;
 use crate::milestone::{Milestone, Reached};
-use crate::trigger::{Memory, Status};
+use crate::trigger::{Asked, Hold, Memory, Status};
 
 const KEY: &str = "the daemon's";
 
@@ -249,6 +251,16 @@ fn of_a_trigger_its_turns_are_audited() {
     let more = Memory { breaches: 2, ..pending.clone() };
     let fired = Memory { status: Status::Fired, fired_at: Some(at()), ..more.clone() };
     let again = Memory { fired_at: None, ..fired.clone() };
+    let hold = Hold { by: Name::of("alice"), until: at(), reason: "known".into() };
+    let held = Memory { hold: Some(hold), ..pending.clone() };
+    let asked = Asked { deadline: at(), remind_at: at(), unanswered: false, declined: None };
+    let suggests = Memory { asked: Some(asked.clone()), ..fired.clone() };
+    let reminded = Asked { remind_at: at() + Duration::from_secs(60), ..asked.clone() };
+    let reminded = Memory { asked: Some(reminded), ..suggests.clone() };
+    let declined = Asked { declined: Some((Name::of("alice"), "no".into())), ..asked };
+    let declined = Memory { asked: Some(declined), ..suggests.clone() };
+    let acked = Memory { acked: Some(Name::of("alice")), ..suggests.clone() };
+    let rearming = Memory { rearm_asked: Some(Name::of("alice")), ..fired.clone() };
     let rows = [
         ("new and disarmed", None, &Memory::default(), false),
         ("new and armed", None, &watching, true),
@@ -257,6 +269,13 @@ fn of_a_trigger_its_turns_are_audited() {
         ("it fires", Some(&more), &fired, true),
         ("latched", Some(&fired), &fired, false),
         ("the latch alone", Some(&fired), &again, true),
+        ("a person holds it", Some(&pending), &held, true),
+        ("a sample while held", Some(&held), &Memory { breaches: 3, ..held.clone() }, false),
+        ("it is released", Some(&held), &pending, true),
+        ("a reminder", Some(&suggests), &reminded, false),
+        ("a person declines", Some(&suggests), &declined, true),
+        ("a person has seen it", Some(&suggests), &acked, true),
+        ("one of two asks for re-arming", Some(&fired), &rearming, true),
     ];
     for (row, before, after, expected) in rows {
         assert_eq!(audited(&record(after), before).is_some(), expected, "{row}");
