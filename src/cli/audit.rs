@@ -14,8 +14,9 @@ use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
 use crate::store::{AuditFile, PublicKey, StoreError};
 
-/// A line of an exported log is not longer; an entry's body is a record, whose texts are cut.
-const MAX_LINE: u64 = 16 << 20;
+/// A line of an exported log is not longer: its longest body is a run with its procedure, out of a launch file of 16 MiB at
+/// most.
+const MAX_LINE: u64 = 64 << 20;
 /// A log is not of more launches.
 const MAX_LAUNCHES: usize = 4_096;
 
