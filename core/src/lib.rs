@@ -5,6 +5,7 @@
 //! [`report`] for what every reader sees.
 
 pub mod attestation;
+pub mod audit;
 pub mod check;
 pub mod expectation;
 pub mod gate;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use launchgate_core::audit::Head;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
@@ -80,6 +81,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: Option<RunCommand>,
+    },
+    /// Export the audit log, or verify one.
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Print the JSON Schema of launch files.
     Schema,
@@ -311,6 +318,39 @@ pub enum RunCommand {
     MarkSucceeded(Decide),
     /// Stop the run.
     Abort(Decide),
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Print a launch's audit log as JSON lines, with its signed heads.
+    Export {
+        /// Only what comes after this entry; what is exported piece by piece is verified as one file.
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        after: u64,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Verify an audit log, without a daemon: exit code 0 if it holds, 1 if not, and the first entry that does not.
+    Verify(AuditVerify),
+}
+
+/// `audit verify`.
+#[derive(Debug, Args)]
+pub struct AuditVerify {
+    /// An exported log.
+    #[arg(required_unless_present = "store", conflicts_with = "store")]
+    pub file: Option<PathBuf>,
+    /// A store's file, in place of an exported log. It is read only, while the daemon runs or not.
+    #[arg(long)]
+    pub store: Option<PathBuf>,
+    /// The daemon's public key, which stands beside its store as `STORE.pub`. Keep a copy elsewhere.
+    #[arg(long, value_name = "FILE")]
+    pub public_key: PathBuf,
+    /// A head that the log must hold, as an earlier verification printed it.
+    #[arg(long = "head", value_name = "LAUNCH:SEQ:HASH")]
+    pub heads: Vec<Head>,
 }
 
 /// A decision about a run.

@@ -12,6 +12,8 @@ pub enum Exit {
     Success,
     /// The answer of a gate.
     Verdict(Verdict),
+    /// The audit log was tampered with.
+    Tampered,
     /// The command line, a launch file or the settings are wrong, or an order was refused.
     Usage,
     /// The daemon could not be reached.
@@ -25,6 +27,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Success => 0,
             Exit::Verdict(verdict) => Report::exit_code(verdict),
+            Exit::Tampered => 1,
             Exit::Usage => 3,
             Exit::Unreachable => 4,
             Exit::Internal => 5,
@@ -46,6 +49,11 @@ impl Failed {
     /// Something is wrong with what was given.
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// The audit log was tampered with.
+    pub(super) fn tampered(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Tampered }
     }
 
     /// The daemon does not answer.

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod args;
+mod audit;
 mod client;
 mod exit;
 mod offline;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{Cli, Command};
+use self::args::{AuditCommand, Cli, Command};
 use self::exit::{Exit, Failed};
 use self::terminal::Terminal;
 use crate::demo::{self, Pace};
@@ -64,6 +65,10 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Check(args) => offline::check(args, terminal).await,
         Command::Validate { files } => offline::validate(&files, terminal),
         Command::Probe(args) => offline::probe(args, terminal).await,
+        Command::Audit { command: AuditCommand::Export { after, daemon } } => {
+            audit::export(after, &daemon).await
+        }
+        Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args, terminal),
         Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => online::sign(args, terminal).await,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use launchgate_core::audit::Chain;
 use launchgate_core::check;
 use launchgate_core::milestone::{Milestone, Reached};
 use launchgate_core::observation::{Cause, Failure};
@@ -70,6 +71,7 @@ pub(super) fn contract<S: Store>(open: impl Fn() -> S, again: impl Fn(S) -> S) {
     what_is_too_old_goes(open());
     pruning_takes_what_came_before(open());
     launches_do_not_mix(open());
+    what_was_decided_is_chained(open(), &again);
 }
 
 fn what_is_kept_comes_back<S: Store>(mut store: S, again: &impl Fn(S) -> S) {
@@ -220,6 +222,47 @@ fn launches_do_not_mix<S: Store>(mut store: S) {
     store.commit(&launch(), at(), &[reached(Milestone::Live), observed("a/b", 1.0)]).unwrap();
     assert_eq!(store.load(&Name::of("other")).unwrap(), Saved::default());
     assert_eq!(store.history(&Name::of("other"), &"a/b".parse().unwrap(), 9).unwrap(), []);
+}
+
+fn what_was_decided_is_chained<S: Store>(mut store: S, again: &impl Fn(S) -> S) {
+    let turned = |status, credit| Record::Trigger {
+        trigger: Name::of("errors"),
+        watches: "w".into(),
+        memory: Box::new(trigger::Memory { status, credit, ..Default::default() }),
+    };
+    let pending = |seconds| turned(trigger::Status::Pending, Duration::from_secs(seconds));
+    let run = run(1);
+    let commits: [(&[Record], usize); 5] = [
+        (&[observed("a/b", 1.0)], 0),
+        (&[reached(Milestone::DeployStarted), observed("a/b", 2.0), pending(1)], 2),
+        (&[pending(2), pending(3)], 0),
+        (&[turned(trigger::Status::Fired, Duration::from_secs(4))], 1),
+        (&[Record::RunCreated(Box::new(run.clone())), started(&run)], 2),
+    ];
+    let mut heads = Vec::new();
+    for (records, audited) in commits {
+        store.commit(&launch(), at(), records).unwrap();
+        if audited > 0 {
+            heads.push(heads.last().unwrap_or(&0) + u64::try_from(audited).unwrap());
+        }
+    }
+    let refused = [reached(Milestone::Live), started(&run)];
+    store.commit(&launch(), at(), &refused).unwrap_err();
+    let mut store = again(store);
+    let lines = store.audit(&launch(), 0, usize::MAX).unwrap();
+    let mut chain = Chain::new(launch());
+    lines.iter().try_for_each(|line| chain.take(line, &|_, _| true)).unwrap();
+    assert_eq!(chain.end().unwrap().seq, 5, "what was refused left nothing");
+    let signed = lines.iter().filter(|line| matches!(line, Line::Head(_))).map(Line::seq);
+    assert_eq!(signed.collect::<Vec<_>>(), heads, "a head per commit");
+    let mut paged = Vec::new();
+    for after in 0..5 {
+        paged.extend(store.audit(&launch(), after, 1).unwrap());
+    }
+    assert_eq!(paged, lines);
+    assert_eq!(store.audit(&launch(), 5, 9).unwrap(), []);
+    assert_eq!(store.audit(&launch(), u64::MAX, 9).unwrap(), []);
+    assert_eq!(store.audit(&Name::of("other"), 0, 9).unwrap(), []);
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! A store that forgets when the process ends: for the demo, and to hold the contract against.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use launchgate_core::audit::{Head, Line, audited};
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
 use launchgate_core::run::RunEvent;
 use launchgate_core::state::{Record, Saved};
 
+use super::key::Key;
 use super::{Retention, Store, StoreError};
 
 /// Records in memory.
@@ -15,6 +18,8 @@ use super::{Retention, Store, StoreError};
 pub struct MemoryStore {
     launches: HashMap<Name, Kept>,
     retention: Retention,
+    /// Signs the audit logs; made with the first entry, and forgotten with the rest.
+    key: Option<Arc<Key>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -23,6 +28,9 @@ struct Kept {
     started: HashSet<(String, usize, u32)>,
     /// Newest first, each with the time of its commit.
     history: HashMap<CheckPath, VecDeque<(Timestamp, Observation)>>,
+    audit: Vec<Line>,
+    /// The newest entry of the audit log, if there is one.
+    head: Option<Head>,
 }
 
 impl MemoryStore {
@@ -75,6 +83,37 @@ impl Kept {
         }
         self.saved.keep(record).map_err(|e| StoreError::Conflict(e.to_string()))
     }
+
+    /// Adds a record that is about to be kept to the audit log, if it belongs there.
+    fn audit(&mut self, launch: &Name, record: &Record, at: Timestamp) -> Result<(), StoreError> {
+        let before = match record {
+            Record::Trigger { trigger, .. } => {
+                self.saved.triggers.iter().find(|kept| kept.trigger == *trigger)
+            }
+            _ => None,
+        };
+        let Some(kind) = audited(record, before.map(|kept| &kept.memory)) else { return Ok(()) };
+        let head = self.head.take().unwrap_or_else(|| Head::origin(launch.clone()));
+        let entry = head
+            .next(at, kind, record)
+            .map_err(|e| StoreError::Unreadable(format!("a record cannot be written: {e}")))?;
+        self.head = Some(entry.head());
+        self.audit.push(Line::Entry(entry));
+        Ok(())
+    }
+
+    /// Signs the newest entry of the audit log, if it is not signed yet.
+    fn sign(&mut self, key: &mut Option<Arc<Key>>) -> Result<(), StoreError> {
+        let (Some(Line::Entry(_)), Some(head)) = (self.audit.last(), &self.head) else {
+            return Ok(());
+        };
+        let key = match key {
+            Some(key) => key,
+            None => key.insert(Arc::new(Key::generate()?)),
+        };
+        self.audit.push(Line::Head(key.sign(head.clone())?));
+        Ok(())
+    }
 }
 
 impl Store for MemoryStore {
@@ -93,13 +132,17 @@ impl Store for MemoryStore {
         let kept = self.launches.entry(launch.clone()).or_default();
         // Observations cannot be refused, so that the copy for taking back is made for the rest alone.
         let before = (!only_seen).then(|| kept.clone());
-        for record in records {
-            if let Err(error) = kept.keep(record.clone(), at, retention) {
-                *kept = before.unwrap_or_default();
-                return Err(error);
-            }
+        let mut done = records.iter().try_for_each(|record| {
+            kept.audit(launch, record, at)?;
+            kept.keep(record.clone(), at, retention)
+        });
+        if done.is_ok() {
+            done = kept.sign(&mut self.key);
         }
-        Ok(())
+        if done.is_err() {
+            *kept = before.unwrap_or_default();
+        }
+        done
     }
 
     fn history(
@@ -120,5 +163,12 @@ impl Store for MemoryStore {
             gone += there - history.len();
         }
         Ok(gone)
+    }
+
+    fn audit(&mut self, launch: &Name, after: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
+        let lines = self.launches.get(launch).map(|kept| kept.audit.as_slice()).unwrap_or_default();
+        let upto = after.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
+        let wanted = |line: &&Line| line.seq() > after && line.seq() <= upto;
+        Ok(lines.iter().filter(wanted).cloned().collect())
     }
 }

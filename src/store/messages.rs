@@ -3,7 +3,7 @@
 use launchgate_core::message::{Delivery, Message, Outgoing};
 use rusqlite::{Connection, Transaction, params};
 
-use super::sqlite::{Trouble, json, text};
+use super::trouble::{Trouble, json, text};
 
 /// How many that ended are kept.
 const KEPT: u32 = 1_000;

@@ -3,21 +3,29 @@
 //! A store knows records and launches, no rules: what may follow what is the core's business. Every commit is one
 //! transaction, kept for good before it returns.
 
+mod audit;
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod contract;
 mod history;
+mod key;
 mod memory;
 mod messages;
 mod retention;
 mod sqlite;
 #[cfg(test)]
 mod sqlite_tests;
+mod trouble;
 
 use jiff::Timestamp;
+use launchgate_core::audit::Line;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
 use launchgate_core::state::{Record, Saved};
 
+pub use self::audit::AuditFile;
+pub use self::key::PublicKey;
 pub use self::memory::MemoryStore;
 pub use self::retention::Retention;
 pub use self::sqlite::SqliteStore;
@@ -65,5 +73,17 @@ pub trait Store: Send {
     /// the longer the more there is to drop, and the store does nothing else until then.
     fn prune(&mut self, _before: Timestamp) -> Result<usize, StoreError> {
         Ok(0)
+    }
+
+    /// The lines of a launch's audit log after entry `after`: at most `limit` entries, fewer if they are long, each with
+    /// the signed head behind it that names it. Nothing when the log ends there. What a commit adds to the log is kept with
+    /// it or not at all, under one signed head.
+    fn audit(
+        &mut self,
+        _launch: &Name,
+        _after: u64,
+        _limit: usize,
+    ) -> Result<Vec<Line>, StoreError> {
+        Err(StoreError::Unavailable("this store keeps no audit log".to_owned()))
     }
 }

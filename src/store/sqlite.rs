@@ -3,21 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use launchgate_core::audit::Line;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
 use launchgate_core::run::{Run, RunEvent};
 use launchgate_core::state::{Record, Saved, SavedCheck, SavedTrigger};
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
-use serde::Serialize;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 
-use super::{Retention, Store, StoreError, history, messages};
+use super::key::Key;
+use super::trouble::{Trouble, json, text};
+use super::{Retention, Store, StoreError, audit, history, messages};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_messages.sql"),
+    include_str!("sqlite_audit.sql"),
 ];
 
 /// An SQLite file.
@@ -26,6 +29,8 @@ pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
     retention: Retention,
+    /// What signs the audit log.
+    key: Key,
     /// Held as long as the store is: another daemon on the same file would act a second time.
     _lock: std::fs::File,
 }
@@ -34,7 +39,8 @@ impl SqliteStore {
     /// Opens a file, or makes it, readable for its owner alone.
     ///
     /// # Errors
-    /// Another daemon has it, it cannot be read or written, or a newer launchgate wrote it.
+    /// Another daemon has it, it cannot be read or written, a newer launchgate wrote it, its audit log does not end as it
+    /// was signed, or the key that signed it is gone.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_keeping(path, Retention::default())
     }
@@ -60,47 +66,11 @@ impl SqliteStore {
         ] {
             set(&connection, pragma, wanted)?;
         }
-        let mut store = Self { connection, path, retention, _lock: lock };
-        store.migrate()?;
-        Ok(store)
-    }
-
-    fn migrate(&mut self) -> Result<(), StoreError> {
-        let at: i64 = self
-            .connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(|e| self.broken(&e))?;
-        let done = usize::try_from(at).unwrap_or(usize::MAX);
-        if done > MIGRATIONS.len() {
-            let shown = self.path.display();
-            let message = format!(
-                "the store {shown} has layout {at}; this launchgate knows {}",
-                MIGRATIONS.len()
-            );
-            return Err(StoreError::Unreadable(message));
-        }
-        for (number, script) in MIGRATIONS.iter().enumerate().skip(done) {
-            let step = || -> rusqlite::Result<()> {
-                let transaction = self.connection.unchecked_transaction()?;
-                transaction.execute_batch(script)?;
-                let now = i64::try_from(number + 1).unwrap_or(i64::MAX);
-                transaction.pragma_update(None, "user_version", now)?;
-                transaction.commit()
-            };
-            step().map_err(|e| self.broken(&e))?;
-        }
-        Ok(())
-    }
-
-    fn broken(&self, error: &rusqlite::Error) -> StoreError {
-        let message = format!("{}: {error}", self.path.display());
-        match error.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) => StoreError::Conflict(error.to_string()),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                StoreError::Unreadable(message)
-            }
-            _ => StoreError::Unavailable(message),
-        }
+        migrate(&connection, &path)?;
+        let has_signed = audit::has_signed(&connection).map_err(|trouble| trouble.told(&path))?;
+        let key = Key::beside(&path, has_signed)?;
+        audit::ends_well(&connection, &key).map_err(|trouble| trouble.told(&path))?;
+        Ok(Self { connection, path, retention, key, _lock: lock })
     }
 
     fn read(&self, launch: &Name) -> Result<Saved, Trouble> {
@@ -159,19 +129,17 @@ impl SqliteStore {
     fn write(&mut self, launch: &Name, at: Timestamp, records: &[Record]) -> Result<(), Trouble> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut log = audit::Log::new(&transaction, launch, at);
         for record in records {
+            log.add(record)?;
             keep(&transaction, launch, at, record, self.retention)?;
         }
+        log.sign(&self.key)?;
         Ok(transaction.commit()?)
     }
 
     fn told(&self, trouble: Trouble) -> StoreError {
-        match trouble {
-            Trouble::Sqlite(error) => self.broken(&error),
-            Trouble::Odd(message) => {
-                StoreError::Unreadable(format!("{}: {message}", self.path.display()))
-            }
-        }
+        trouble.told(&self.path)
     }
 }
 
@@ -204,26 +172,36 @@ impl Store for SqliteStore {
     }
 
     fn prune(&mut self, before: Timestamp) -> Result<usize, StoreError> {
-        history::prune(&self.connection, before).map_err(|e| self.broken(&e))
+        history::prune(&self.connection, before).map_err(|e| self.told(e.into()))
+    }
+
+    fn audit(&mut self, launch: &Name, after: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
+        audit::page(&self.connection, launch, after, limit).map_err(|trouble| self.told(trouble))
     }
 }
 
-/// What can go wrong between the file and the records.
-pub(super) enum Trouble {
-    Sqlite(rusqlite::Error),
-    Odd(String),
-}
-
-impl Trouble {
-    fn odd(error: &dyn std::fmt::Display) -> Self {
-        Self::Odd(format!("a record cannot be read: {error}"))
+/// Brings a file to the newest layout, step by step.
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let told = |error: rusqlite::Error| Trouble::from(error).told(path);
+    let at: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
+    let done = usize::try_from(at).unwrap_or(usize::MAX);
+    if done > MIGRATIONS.len() {
+        let (shown, knows) = (path.display(), MIGRATIONS.len());
+        let message = format!("the store {shown} has layout {at}; this launchgate knows {knows}");
+        return Err(StoreError::Unreadable(message));
     }
-}
-
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+    for (number, script) in MIGRATIONS.iter().enumerate().skip(done) {
+        let step = || -> rusqlite::Result<()> {
+            let transaction = connection.unchecked_transaction()?;
+            transaction.execute_batch(script)?;
+            let now = i64::try_from(number + 1).unwrap_or(i64::MAX);
+            transaction.pragma_update(None, "user_version", now)?;
+            transaction.commit()
+        };
+        step().map_err(told)?;
     }
+    Ok(())
 }
 
 fn keep(
@@ -304,14 +282,6 @@ fn create(tx: &Transaction<'_>, launch: &str, at: i64, run: &Run) -> Result<(), 
     )?
     .execute(params![run.id.0, launch, run.generation, at, text(run)?])?;
     Ok(())
-}
-
-pub(super) fn text(value: &impl Serialize) -> Result<String, Trouble> {
-    serde_json::to_string(value).map_err(|e| Trouble::odd(&e))
-}
-
-pub(super) fn json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
-    serde_json::from_str(text).map_err(|e| Trouble::odd(&e))
 }
 
 /// Sets a pragma and reads it back: SQLite ignores what it cannot do.

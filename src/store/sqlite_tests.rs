@@ -9,10 +9,10 @@ use super::sqlite::MIGRATIONS;
 use super::*;
 
 /// A folder that ends with the test.
-struct Folder(std::path::PathBuf);
+pub(super) struct Folder(pub(super) std::path::PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let folder = format!("launchgate-store-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(folder);
         std::fs::create_dir_all(&path).unwrap();
@@ -117,7 +117,7 @@ fn what_makes_a_commit_safe_is_in_force() {
     );
     let strict = "SELECT count(*) FROM pragma_table_list WHERE schema = ?1 AND strict = 0 AND name NOT LIKE 'sqlite_%'";
     assert_eq!(store.count(strict, "main"), 0, "every table is strict");
-    for file in ["store.db", "store.db-wal", "store.db.lock"] {
+    for file in ["store.db", "store.db-wal", "store.db.lock", "store.db.key"] {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(folder.0.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
@@ -133,7 +133,7 @@ fn a_file_that_is_none_of_ours_is_refused_and_left_as_it_is() {
     let text = folder.0.join("text.db");
     std::fs::write(&text, "this is no database, it is a text of some length\n".repeat(40)).unwrap();
     let rows =
-        [(&newer, "has layout 99; this launchgate knows 3"), (&text, "file is not a database")];
+        [(&newer, "has layout 99; this launchgate knows 4"), (&text, "file is not a database")];
     for (path, says) in rows {
         let before = std::fs::read(path).unwrap();
         let refused = SqliteStore::open(path).unwrap_err();
@@ -163,6 +163,6 @@ fn every_earlier_layout_is_brought_up_to_date() {
 }
 
 /// Runs statements on a file as another program would.
-fn layout(path: &Path, statements: &str) {
+pub(super) fn layout(path: &Path, statements: &str) {
     rusqlite::Connection::open(path).unwrap().execute_batch(statements).unwrap();
 }

@@ -2,6 +2,7 @@
 //! nothing and touches no state.
 
 mod api;
+mod audit;
 pub mod auth;
 mod basic;
 mod error;
@@ -38,7 +39,7 @@ const MAX_STREAMS: usize = 256;
 pub struct App {
     /// The launches by name.
     pub launches: Arc<BTreeMap<Name, Handle>>,
-    /// For the history of checks.
+    /// For the history of checks and the audit log.
     pub store: SharedStore,
     /// Who may do what.
     pub tokens: Arc<Tokens>,
@@ -83,6 +84,7 @@ pub fn router(app: App) -> Router {
         .route("/launches/{launch}/triggers", get(api::triggers))
         .route("/launches/{launch}/runs", get(api::runs))
         .route("/launches/{launch}/runs/{run}", get(api::run))
+        .route("/launches/{launch}/audit", get(audit::audit))
         .route("/launches/{launch}/events", get(events::events))
         .route("/launches/{launch}/sign-offs", post(api::sign))
         .route("/launches/{launch}/milestones", post(api::milestone))

@@ -1,5 +1,6 @@
 //! The HTTP side over a real listener: who may read and order what, and what is answered.
 
+mod audit;
 mod guard;
 mod orders;
 mod reading;
