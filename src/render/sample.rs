@@ -132,7 +132,9 @@ impl Sample {
         let effects = self.state.apply(event, self.now)?;
         self.performs.extend(effects.into_iter().filter_map(|effect| match effect {
             Effect::Perform(perform) => Some(*perform),
-            Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => None,
+            Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } | Effect::LookAt(_) => {
+                None
+            }
         }));
         Ok(())
     }

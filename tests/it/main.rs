@@ -14,4 +14,5 @@ mod probe_prometheus;
 mod rig;
 mod rigs_smoke;
 mod rollback;
+mod shim;
 mod tidy;
