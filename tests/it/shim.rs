@@ -201,7 +201,7 @@ fn what_verify_sees_decides_about_a_script_whose_end_nobody_saw() {
                 "{evidence}"
             ),
             _ if how == "not_done" => {
-                assert!(evidence.starts_with("verify says not done: exit 1. "), "{evidence}")
+                assert!(evidence.starts_with("verify says not done: exit 1. "), "{evidence}");
             }
             _ => assert_eq!(evidence, "exit 0"),
         }
@@ -232,7 +232,7 @@ fn a_script_that_misbehaves_ends_at_its_deadline_all_the_same() {
         (
             "too-late",
             more,
-            format!("trap 'exit 0' TERM; {hangs}"),
+            format!("exec 2> /dev/null; trap 'exit 0' TERM; {hangs}"),
             "timed_out",
             "stopped at its deadline",
         ),

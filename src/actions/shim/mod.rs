@@ -92,14 +92,11 @@ impl Shims {
         // A shim does not count from the daemon's folder.
         let folder = std::path::absolute(folder)?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let since = match bounded(&folder.join(SINCE))? {
-            Some(text) => {
-                String::from_utf8_lossy(&text).trim().parse().map_err(io::Error::other)?
-            }
-            None => {
-                write_whole(&folder, SINCE, now.to_string().as_bytes())?;
-                now
-            }
+        let since = if let Some(text) = bounded(&folder.join(SINCE))? {
+            String::from_utf8_lossy(&text).trim().parse().map_err(io::Error::other)?
+        } else {
+            write_whole(&folder, SINCE, now.to_string().as_bytes())?;
+            now
         };
         Ok(Self { folder, since, program, arguments })
     }

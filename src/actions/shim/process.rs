@@ -47,7 +47,7 @@ fn supervise(folder: &Path, told: impl Read) -> Result<(), String> {
     let claim = Folder::at(folder).claim().map_err(|taken| taken.to_string())?;
     let began = Instant::now();
     let exit = match spawn(&order) {
-        Ok(child) => Script::watched(child, &claim, &order).to_its_end(began),
+        Ok(child) => Script::watched(child, &claim, &order).see_out(began),
         Err(error) => Exit { ended: End::NotRun(with_source(&error)), detached: false },
     };
     claim.ended(&exit).map_err(|e| format!("how the script ended cannot be kept: {e}"))
@@ -119,7 +119,7 @@ impl<'a> Script<'a> {
     }
 
     /// Waits until the script has ended, or ends it.
-    fn to_its_end(mut self, began: Instant) -> Exit {
+    fn see_out(mut self, began: Instant) -> Exit {
         let deadline = began + self.order.deadline;
         let in_time = self.wait(deadline, |script| script.has_ended);
         if !in_time {

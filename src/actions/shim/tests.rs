@@ -104,116 +104,75 @@ fn edit(folder: &Folder, file: &str, field: &str, value: serde_json::Value) {
     std::fs::write(path, json.to_string()).unwrap();
 }
 
+fn spoil(folder: &Folder, file: &str) {
+    drop(begun(folder));
+    std::fs::write(folder.path().join(file), "{").unwrap();
+}
+
 #[test]
 fn what_a_look_finds_is_what_was_left() {
-    type Row = (&'static str, fn(&Folder) -> Option<Claim>, Result<Look, ()>);
+    type Row = (&'static str, fn(&Folder), Result<Look, ()>);
+    const ME: fn() -> u32 = std::process::id;
     let lost = |rebooted| Ok(Look::Lost { rebooted });
-    let rows: [Row; 13] = [
-        ("nobody came", |_| None, Ok(Look::NotStarted)),
+    let rows: [Row; 11] = [
+        ("nobody came", |_| {}, Ok(Look::NotStarted)),
         (
             "a shim died before it took the lock",
-            |f| {
-                std::fs::create_dir_all(f.path()).unwrap();
-                None
-            },
+            |f| std::fs::create_dir_all(f.path()).unwrap(),
             Ok(Look::NotStarted),
         ),
-        (
-            "somebody looked before",
-            |f| {
-                f.look().unwrap();
-                None
-            },
-            Ok(Look::NotStarted),
-        ),
-        ("the shim is at it", |f| Some(begun(f)), Ok(Look::Running)),
-        (
-            "it is over, and the shim has not gone yet",
-            |f| {
-                let claim = begun(f);
-                claim.ended(&DONE).unwrap();
-                Some(claim)
-            },
-            Ok(Look::Ended(DONE)),
-        ),
-        (
-            "it is over",
-            |f| {
-                begun(f).ended(&DONE).unwrap();
-                None
-            },
-            Ok(Look::Ended(DONE)),
-        ),
-        (
-            "the shim was killed before it noted the script",
-            |f| {
-                drop(begun(f));
-                None
-            },
-            lost(false),
-        ),
+        ("somebody looked before", |f| drop(f.look().unwrap()), Ok(Look::NotStarted)),
+        ("it is over", |f| begun(f).ended(&DONE).unwrap(), Ok(Look::Ended(DONE))),
+        ("the shim was killed before it noted the script", |f| drop(begun(f)), lost(false)),
         (
             "the shim was killed, the script has ended",
-            |f| {
-                begun(f).runs(i32::MAX.unsigned_abs()).unwrap();
-                None
-            },
+            |f| begun(f).runs(i32::MAX.unsigned_abs()).unwrap(),
             lost(false),
         ),
         (
             "the shim was killed, the script goes on",
-            |f| {
-                begun(f).runs(std::process::id()).unwrap();
-                None
-            },
+            |f| begun(f).runs(ME()).unwrap(),
             Ok(Look::Abandoned),
         ),
         (
             "the script's number is another's now",
             |f| {
-                begun(f).runs(std::process::id()).unwrap();
+                begun(f).runs(ME()).unwrap();
                 edit(f, "script.json", "started", 7.into());
-                None
             },
             lost(false),
         ),
         (
             "the machine was started anew",
             |f| {
-                begun(f).runs(std::process::id()).unwrap();
+                begun(f).runs(ME()).unwrap();
                 edit(f, "start.json", "boot", "another".into());
-                None
             },
             lost(true),
         ),
-        (
-            "the end cannot be read",
-            |f| {
-                drop(begun(f));
-                std::fs::write(f.path().join("exit.json"), "{").unwrap();
-                None
-            },
-            Err(()),
-        ),
-        (
-            "the start cannot be read",
-            |f| {
-                drop(begun(f));
-                std::fs::write(f.path().join("start.json"), "").unwrap();
-                None
-            },
-            Err(()),
-        ),
+        ("the end cannot be read", |f| spoil(f, "exit.json"), Err(())),
+        ("the start cannot be read", |f| spoil(f, "start.json"), Err(())),
     ];
     for (row, left, expected) in rows {
         let shims = TestShims::new();
         let folder = shims.folder(&perform());
-        let claim = left(&folder);
+        left(&folder);
         assert_eq!(folder.look().map_err(|_| ()), expected, "{row}");
         assert_eq!(folder.look().map_err(|_| ()), expected, "{row}, looked at again");
         assert!(folder.claim().is_err(), "{row}: nobody begins it after a look");
-        drop(claim);
     }
+}
+
+#[test]
+fn whoever_holds_the_lock_is_at_it_until_the_end_is_told() {
+    let shims = TestShims::new();
+    let folder = shims.folder(&perform());
+    let claim = begun(&folder);
+    assert_eq!(folder.look().unwrap(), Look::Running);
+    claim.ended(&DONE).unwrap();
+    assert_eq!(folder.look().unwrap(), Look::Ended(DONE), "the shim has not gone yet");
+    drop(claim);
+    assert_eq!(folder.look().unwrap(), Look::Ended(DONE));
 }
 
 #[test]

@@ -65,7 +65,8 @@ async fn a_request_is_judged_by_its_status_and_sent_once() {
 #[tokio::test]
 async fn a_key_that_is_being_worked_on_is_asked_for_again() {
     use Answer::Status;
-    let rows: [(&str, &[Answer], u32, u64, Ended, usize); 6] = [
+    type Row = (&'static str, &'static [Answer], u32, u64, Ended, usize);
+    let rows: [Row; 6] = [
         ("it gets done", &[Status(409), Status(409), Status(201)], 2, 60, Ended::Succeeded, 3),
         ("it fails in the end", &[Status(409), Status(500)], 2, 60, Ended::Failed, 2),
         ("it goes on and on", &[Status(409); 9], 2, 60, Ended::InDoubt, 6),
