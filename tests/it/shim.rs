@@ -246,7 +246,7 @@ fn a_script_that_misbehaves_ends_at_its_deadline_all_the_same() {
         (
             "leaves",
             "timeout: 20s, critical: false",
-            "setsid sleep 3 & echo left".to_owned(),
+            "setsid sh -c 'touch away; sleep 3' & until_there away; echo left".to_owned(),
             "succeeded",
             "exit 0; a process that it left behind still runs; stdout: left",
         ),

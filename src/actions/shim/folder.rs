@@ -6,8 +6,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
+use std::iter;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
@@ -18,6 +20,8 @@ const START: &str = "start.json";
 const SCRIPT: &str = "script.json";
 const EXIT: &str = "exit.json";
 const VOID: &str = "void";
+/// How many folders an attempt may be the first in: its own, its run's, and the one of all runs.
+const LEVELS: usize = 3;
 /// The most that is read of a file, in bytes.
 const MAX_FILE: u64 = 256 << 10;
 
@@ -121,8 +125,10 @@ impl Folder {
         if self.has(VOID)? {
             return Err(Taken::Void);
         }
-        self.write(START, &Process::current())?;
-        self.sync_parents()?;
+        self.begin().inspect_err(|_| {
+            // Nothing was started, so nothing is to look as if it was.
+            drop(fs::remove_file(self.0.join(START)));
+        })?;
         Ok(Claim { folder: self.clone(), _lock: lock })
     }
 
@@ -209,12 +215,27 @@ impl Folder {
         write_whole(&self.0, name, &serde_json::to_vec(value)?)
     }
 
+    /// Has on disk that the script begins. The disk is asked for all of it at once, since the script waits for it; a power
+    /// failure in the middle leaves no start, or one that cannot be read.
+    fn begin(&self) -> io::Result<()> {
+        let file = write_new(&self.0, START, &serde_json::to_vec(&Process::current())?)?;
+        let folders = self.0.ancestors().take(LEVELS).map(File::open);
+        let all: Vec<File> = iter::once(Ok(file)).chain(folders).collect::<io::Result<_>>()?;
+        thread::scope(|scope| {
+            let synced: Vec<_> = all.iter().map(|file| scope.spawn(|| file.sync_all())).collect();
+            synced.into_iter().try_for_each(|sync| {
+                sync.join().unwrap_or_else(|_| Err(io::Error::other("a thread broke")))
+            })
+        })
+    }
+
     /// Has on disk that the folder is there.
     fn sync_parents(&self) -> io::Result<()> {
-        for folder in self.0.ancestors().skip(1).take(2) {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        self.0
+            .ancestors()
+            .take(LEVELS)
+            .skip(1)
+            .try_for_each(|folder| File::open(folder)?.sync_all())
     }
 }
 
@@ -286,12 +307,16 @@ fn owned() -> OpenOptions {
 
 /// Writes a file in `folder` so that it is there whole or not at all, and is there for good.
 pub(super) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let written = folder.join(format!("{name}.new"));
-    let mut file = owned().truncate(true).open(&written)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(written, folder.join(name))?;
+    let written = format!("{name}.new");
+    write_new(folder, &written, bytes)?.sync_all()?;
+    fs::rename(folder.join(written), folder.join(name))?;
     File::open(folder)?.sync_all()
+}
+
+fn write_new(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<File> {
+    let mut file = owned().truncate(true).open(folder.join(name))?;
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 /// A file's beginning; nothing if there is no such file.
