@@ -12,7 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::SystemClock;
+use crate::actions::Shims;
+use crate::clock::{Clock as _, SystemClock};
 use crate::engine::SharedStore;
 use crate::launch::{Launch, Shared};
 use crate::runner::Limits;
@@ -74,14 +75,20 @@ impl Daemon {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|e| StartError::Settings(format!("cannot listen on {listen}: {e}")))?;
+        let clock = Arc::new(SystemClock::new());
+        let shims = Shims::beside(&settings.store.path, clock.now().wall).map_err(|e| {
+            let store = settings.store.path.display();
+            StartError::Settings(format!("the folder for runs beside {store} cannot be had: {e}"))
+        })?;
         let limits = &settings.limits;
         let [all, kind, host] = [limits.looks, limits.per_kind, limits.per_host]
             .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
         let shared = Shared {
             registry,
             store: Arc::clone(&store),
-            clock: Arc::new(SystemClock::new()),
+            clock,
             limits: Arc::new(Limits::new(all, kind, host)),
+            shims: Arc::new(shims),
         };
         let mut launches = Vec::new();
         for (file, launch) in compiled {

@@ -1,27 +1,49 @@
-//! The executor: makes attempts at steps, each in a fence of time and panic, and tells the engine how they ended.
+//! The executor: makes attempts at steps, and finds out about those of a process before, each in a fence of time and panic;
+//! and tells the engine how they ended.
 //!
 //! It decides nothing. That an attempt began is on record before it is handed over.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use launchgate_core::plan::Plan;
+use launchgate_core::procedure::OnInDoubt;
 use launchgate_core::run::Ended;
 use launchgate_core::state::{Event, Perform};
 
-use crate::actions::{Attempt, Done};
-use crate::engine::Handle;
+use crate::actions::{Around, Attempt, Done};
 
 /// How much longer than its timeout an action may take to end by itself.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(5);
 
-/// Begins an attempt. How it ends reaches the engine through `handle`.
-pub fn begin(plan: &Arc<Plan>, folder: PathBuf, handle: Handle, perform: Perform) {
-    let attempt = Attempt::new(Arc::clone(plan), folder, handle.clone(), perform.clone());
+/// Begins an attempt. How it ends reaches the engine through its handle.
+pub fn begin(around: Around, perform: Perform) {
+    take_on(around, perform, false);
+}
+
+/// Finds out what became of an attempt that a process before this one had under way. How it ended, or ends, reaches the
+/// engine through its handle.
+pub fn look_at(around: Around, perform: Perform) {
+    take_on(around, perform, true);
+}
+
+fn take_on(around: Around, perform: Perform, found: bool) {
+    let handle = around.handle.clone();
+    let attempt = Arc::new(Attempt::new(around, perform.clone()));
     tokio::spawn(async move {
         let limit = perform.step.timeout.saturating_add(GRACE);
-        let (how, evidence) = fenced(limit, async move { attempt.make().await }).await;
+        let made = Arc::clone(&attempt);
+        let action = async move { if found { made.look().await } else { made.make().await } };
+        let (mut how, mut evidence) = fenced(limit, action).await;
+        if how == Ended::InDoubt && perform.step.on_in_doubt == OnInDoubt::Verify {
+            let limit = attempt.verify_takes().saturating_add(GRACE);
+            let doubt = std::mem::take(&mut evidence);
+            let told = doubt.clone();
+            (how, evidence) = match fenced(limit, async move { attempt.verify(&told).await }).await
+            {
+                (Ended::TimedOut, why) => (Ended::InDoubt, format!("verify: {why}. {doubt}")),
+                verified => verified,
+            };
+        }
         tracing::warn!(run = %perform.run, step = %perform.step.id, ?how, "a step ended");
         let (run, step, attempt) = (perform.run, perform.index, perform.attempt);
         handle.tell(Event::StepEnded { run, step, attempt, how, evidence }).await;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::actions::{Around, Shims};
 use crate::clock::Clock;
 use crate::engine::{Engine, Handle, SharedStore};
 use crate::runner::{Limits, Looking, Runner, Surroundings, look_back};
@@ -35,6 +36,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// The permits to look.
     pub limits: Arc<Limits>,
+    /// The shims that scripts run under.
+    pub shims: Arc<Shims>,
 }
 
 /// A launch under way.
@@ -58,6 +61,7 @@ const MOST_INSTANTS: usize = 240;
 /// What does the engine's work outside.
 struct Outside {
     folder: PathBuf,
+    shims: Arc<Shims>,
     handle: Handle,
     clock: Arc<dyn Clock>,
     probes: Probes,
@@ -66,9 +70,8 @@ struct Outside {
 impl Outside {
     fn act(&self, plan: &Arc<Plan>, effect: Effect) {
         match effect {
-            Effect::Perform(perform) => {
-                executor::begin(plan, self.folder.clone(), self.handle.clone(), *perform);
-            }
+            Effect::Perform(perform) => executor::begin(self.around(plan), *perform),
+            Effect::LookAt(perform) => executor::look_at(self.around(plan), *perform),
             Effect::Send(message) => {
                 let clock = Arc::clone(&self.clock);
                 postman::send(plan, &self.folder, self.handle.clone(), clock, *message);
@@ -88,6 +91,15 @@ impl Outside {
             let walked = rehearse::rehearse(&plan, &folder, &procedure, &report, by, at).await;
             handle.tell(Event::Rehearsed(Box::new(walked))).await;
         });
+    }
+
+    fn around(&self, plan: &Arc<Plan>) -> Around {
+        Around {
+            plan: Arc::clone(plan),
+            folder: self.folder.clone(),
+            shims: Arc::clone(&self.shims),
+            handle: self.handle.clone(),
+        }
     }
 
     /// Asks a check's source for its history, if it keeps one.
@@ -127,7 +139,7 @@ impl Launch {
         shared: Shared,
     ) -> Result<Self, StoreError> {
         let plan = Arc::clone(&compiled.plan);
-        let folder = compiled.folder.clone();
+        let (folder, shims) = (compiled.folder.clone(), Arc::clone(&shared.shims));
         let clock = Arc::clone(&shared.clock);
         let probes: Probes = Arc::new(Mutex::new(compiled.probes.clone()));
         let seen = Arc::clone(&probes);
@@ -136,7 +148,7 @@ impl Launch {
             Arc::clone(&shared.store),
             Arc::clone(&shared.clock),
             |handle| {
-                let outside = Outside { folder, handle, clock, probes: seen };
+                let outside = Outside { folder, shims, handle, clock, probes: seen };
                 Arc::new(move |plan: &Arc<Plan>, effect| outside.act(plan, effect))
             },
         )
@@ -192,8 +204,9 @@ impl Launch {
         self.handle.tell(Event::ReloadFailed { problem }).await;
     }
 
-    /// Stops looking, gives a step under way some time to end, lets the engine keep what it holds, and ends. A step that
-    /// does not end in time is ended with the daemon, and is in doubt when it comes back.
+    /// Stops looking, gives a step under way some time to end, lets the engine keep what it holds, and ends. The
+    /// script of one that does not end in time goes on under its shim; anything else ends with the daemon. Either is looked
+    /// at when the daemon comes back.
     pub async fn stop(mut self) {
         if let Some(eyes) = self.looking.take() {
             eyes.close().await;

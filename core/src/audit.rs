@@ -230,6 +230,7 @@ pub fn audited(record: &Record, before: Option<&trigger::Memory>) -> Option<&'st
         Record::Observed { .. } | Record::Message(_) | Record::Delivered { .. } => None,
         Record::SignedOff(_) => Some("sign_off"),
         Record::Reached(_) => Some("milestone"),
+        Record::Rehearsed(_) => Some("rehearsal"),
         Record::Trigger { memory, .. } => {
             let new = trigger::Memory::default();
             has_turned(before.unwrap_or(&new), memory).then_some("trigger")

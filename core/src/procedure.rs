@@ -16,8 +16,21 @@ pub enum Effect {
     Read,
     /// Doing it twice is the same as doing it once.
     Idempotent,
-    /// It must not be done twice: after a crash a person decides.
+    /// It must not be done twice: where it may have acted and that cannot be verified, a person decides.
     Once,
+}
+
+/// What becomes of a step when there is no telling whether it acted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInDoubt {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// The step's own `verify` looks whether the desired state is reached; a person decides where that does not help.
+    Verify,
+    /// It is begun again. Never for a step that acts `once`.
+    Retry,
 }
 
 /// One thing to do.
@@ -40,6 +53,12 @@ pub struct Step {
     pub when: Option<Milestone>,
     /// The role that does it or watches it.
     pub owner: Option<Name>,
+    /// What becomes of it when it is in doubt. A run that was made before there was a choice asks.
+    #[serde(default)]
+    pub on_in_doubt: OnInDoubt,
+    /// The settings of the look whether the desired state is reached, compiled and complete, secrets by reference.
+    #[serde(default)]
+    pub verify: Option<Json>,
 }
 
 impl Step {

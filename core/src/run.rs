@@ -1,7 +1,7 @@
 //! A run: one execution of a procedure. Its status is a fold over its events, and what to do next follows from both.
 //!
-//! Before anything is done the start of the attempt is on record; an attempt found started after a crash is not
-//! repeated by guess. We promise at most one start per attempt, never a silent retry.
+//! Before anything is done the start of the attempt is on record; an attempt found started after a crash is looked at
+//! and not repeated by guess. We promise at most one start per attempt, never a silent retry.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::milestone::Milestone;
 use crate::name::Name;
-use crate::procedure::{Effect, Procedure, Step};
+use crate::procedure::{Effect, OnInDoubt, Procedure, Step};
 use crate::reading::cut;
 
-/// How often a step in doubt is begun before a person is asked, so that a step that kills the daemon ends somewhere.
+/// How often a step is begun by itself before a person is asked, so that a step that kills the daemon ends somewhere.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// A run's name: the same launch, deployment and procedure always give the same, so a second one cannot be made.
@@ -49,6 +49,10 @@ pub enum Ended {
     TimedOut,
     /// There is no telling whether it acted.
     InDoubt,
+    /// It is proved that it did not begin, and that it will not.
+    NotStarted,
+    /// It may have acted, and what it is to bring about was looked for and is not there.
+    NotDone,
 }
 
 /// What happened to a run.
@@ -358,9 +362,9 @@ impl Run {
         self.steps.iter().zip(&self.procedure.steps).position(|(state, step)| match state {
             StepState::Started { .. } => step.is_manual(),
             StepState::Ended { how: Ended::Succeeded, .. } => false,
-            StepState::Ended { how: Ended::InDoubt, .. } => {
-                repeats(state, step).is_none() && (step.critical || step.effect == Effect::Once)
-            }
+            StepState::Ended {
+                how: Ended::InDoubt | Ended::NotStarted | Ended::NotDone, ..
+            } => repeats(state, step).is_none() && (step.critical || is_careful(step)),
             StepState::Ended { .. } => step.critical,
             StepState::Planned | StepState::Skipped { .. } | StepState::Again { .. } => false,
         })
@@ -368,10 +372,7 @@ impl Run {
 
     /// Whether an attempt is under way that is not a person's.
     pub fn is_acting(&self) -> bool {
-        let pairs = self.steps.iter().zip(&self.procedure.steps);
-        pairs
-            .into_iter()
-            .any(|(state, step)| matches!(state, StepState::Started { .. }) && !step.is_manual())
+        self.open_attempts().next().is_some()
     }
 
     /// What is to be done next, given the milestones reached.
@@ -421,174 +422,42 @@ impl Run {
         }
     }
 
-    /// The attempts that were under way when the daemon died: each ends in doubt. A `manual` step stays open, since it
-    /// is a person that acts.
-    pub fn after_crash(&self, at: Timestamp) -> Vec<RunEvent> {
-        let open = self.steps.iter().zip(&self.procedure.steps).enumerate();
-        open.filter_map(|(index, (state, step))| match state {
-            StepState::Started { attempt, .. } if !step.is_manual() => Some(RunEvent::StepEnded {
-                step: index,
-                attempt: *attempt,
-                how: Ended::InDoubt,
-                evidence: format!(
-                    "the daemon stopped while `{}` was under way; whether it acted is not known",
-                    step.id
-                ),
-                at,
-            }),
+    /// The attempts that are under way, as steps and attempts. A `manual` one is not among them, since it is a person that
+    /// acts.
+    pub fn open_attempts(&self) -> impl Iterator<Item = (usize, u32)> {
+        let states = self.steps.iter().zip(&self.procedure.steps).enumerate();
+        states.filter_map(|(index, (state, step))| match state {
+            StepState::Started { attempt, .. } if !step.is_manual() => Some((index, *attempt)),
             _ => None,
         })
-        .collect()
+    }
+
+    /// Since when a step's attempt is under way.
+    pub fn started_at(&self, step: usize) -> Option<Timestamp> {
+        match self.steps.get(step)? {
+            StepState::Started { at, .. } => Some(*at),
+            _ => None,
+        }
     }
 }
 
-/// The attempt that follows one in doubt, for a step that may be repeated; none when a person must decide.
+/// Whether a person is asked about a step in doubt even if the run could go on without it.
+fn is_careful(step: &Step) -> bool {
+    step.effect == Effect::Once || step.on_in_doubt != OnInDoubt::Retry
+}
+
+/// The attempt that follows without a person, for a step that may be begun again; none when a person must decide.
 fn repeats(state: &StepState, step: &Step) -> Option<u32> {
-    match state {
-        StepState::Ended { attempt, how: Ended::InDoubt, .. }
-            if step.effect != Effect::Once && *attempt < MAX_ATTEMPTS =>
-        {
-            Some(attempt + 1)
-        }
-        _ => None,
-    }
+    let StepState::Ended { attempt, how, .. } = state else { return None };
+    let may = match how {
+        // Whatever it does, it has not done it.
+        Ended::NotStarted => true,
+        Ended::NotDone => step.effect != Effect::Once,
+        Ended::InDoubt => step.effect != Effect::Once && step.on_in_doubt == OnInDoubt::Retry,
+        Ended::Succeeded | Ended::Failed | Ended::TimedOut => false,
+    };
+    (may && *attempt < MAX_ATTEMPTS).then_some(*attempt + 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn step(id: &'static str, effect: Effect, critical: bool) -> Step {
-        Step {
-            id: Name::of(id),
-            action: Name::of("exec"),
-            settings: serde_json::Value::Null,
-            timeout: Duration::from_secs(60),
-            effect,
-            critical,
-            when: None,
-            owner: None,
-        }
-    }
-
-    fn run() -> Run {
-        let mut down = step("down", Effect::Once, true);
-        down.when = Some(Milestone::MigrationDone);
-        let steps = vec![
-            step("announce", Effect::Idempotent, false),
-            step("revert", Effect::Once, true),
-            down,
-            step("smoke", Effect::Idempotent, true),
-        ];
-        let procedure = Procedure { id: Name::of("rollback"), steps };
-        Run::new(Name::of("shop"), 1, procedure, "test".into(), Timestamp::UNIX_EPOCH)
-    }
-
-    /// Drives a run; `outcome` says how each attempt ends.
-    fn drive(run: &mut Run, outcome: impl Fn(usize, u32) -> Ended, migrated: bool) -> Vec<usize> {
-        let (mut started, at) = (Vec::new(), Timestamp::UNIX_EPOCH);
-        for _ in 0..50 {
-            match run.next(|m| migrated && m == Milestone::MigrationDone) {
-                Next::Start { step, attempt } => {
-                    started.push(step);
-                    run.apply(&RunEvent::StepStarted { step, attempt, at }).unwrap();
-                    let how = outcome(step, attempt);
-                    run.apply(&RunEvent::StepEnded {
-                        step,
-                        attempt,
-                        how,
-                        evidence: String::new(),
-                        at,
-                    })
-                    .unwrap();
-                }
-                Next::Skip { step, because } => {
-                    run.apply(&RunEvent::StepSkipped { step, because, at }).unwrap();
-                }
-                Next::Wait => break,
-                Next::Finish(status) => run.apply(&RunEvent::Finished { status, at }).unwrap(),
-            }
-        }
-        started
-    }
-
-    #[test]
-    fn a_run_takes_its_steps_in_order_and_says_how_it_ended() {
-        type Row = (&'static str, bool, fn(usize, u32) -> Ended, &'static [usize], RunStatus);
-        let rows: [Row; 4] = [
-            (
-                "all well, and nobody looked",
-                true,
-                |_, _| Ended::Succeeded,
-                &[0, 1, 2, 3],
-                RunStatus::Unverified,
-            ),
-            (
-                "no migration, no down",
-                false,
-                |_, _| Ended::Succeeded,
-                &[0, 1, 3],
-                RunStatus::Unverified,
-            ),
-            (
-                "a failed announcement does not stop it",
-                false,
-                |s, _| if s == 0 { Ended::Failed } else { Ended::Succeeded },
-                &[0, 1, 3],
-                RunStatus::EndedWithFailures,
-            ),
-            (
-                "a failed critical step asks",
-                false,
-                |s, _| if s == 1 { Ended::TimedOut } else { Ended::Succeeded },
-                &[0, 1],
-                RunStatus::NeedsDecision,
-            ),
-        ];
-        for (row, migrated, outcome, started, status) in rows {
-            let mut run = run();
-            assert_eq!(drive(&mut run, outcome, migrated), started, "{row}");
-            assert_eq!(run.status, status, "{row}");
-        }
-    }
-
-    #[test]
-    fn a_message_that_did_not_arrive_leaves_the_end_as_it_is() {
-        let mut run = run();
-        run.procedure.steps[0].action = Name::of("notify");
-        drive(&mut run, |s, _| if s == 0 { Ended::Failed } else { Ended::Succeeded }, false);
-        assert_eq!(run.status, RunStatus::Unverified);
-    }
-
-    #[test]
-    fn a_once_step_in_doubt_is_never_repeated_without_a_person() {
-        let (mut run, at) = (run(), Timestamp::UNIX_EPOCH);
-        drive(&mut run, |s, _| if s == 1 { Ended::InDoubt } else { Ended::Succeeded }, false);
-        assert_eq!((run.status, run.asking()), (RunStatus::NeedsDecision, Some(1)));
-        assert_eq!(run.next(|_| true), Next::Wait);
-        let (person, reason) = (Name::of("alice"), "looked".to_owned());
-        run.apply(&RunEvent::Decided { step: 1, decision: Choice::Retry, person, reason, at })
-            .unwrap();
-        assert_eq!(run.next(|_| true), Next::Start { step: 1, attempt: 2 });
-    }
-
-    #[test]
-    fn a_crash_leaves_the_open_attempt_in_doubt() {
-        let (mut run, at) = (run(), Timestamp::UNIX_EPOCH);
-        run.apply(&RunEvent::StepStarted { step: 0, attempt: 1, at }).unwrap();
-        assert!(run.apply(&RunEvent::StepStarted { step: 0, attempt: 1, at }).is_err());
-        for event in run.after_crash(at) {
-            run.apply(&event).unwrap();
-        }
-        assert_eq!(run.asking(), None, "an announcement may be repeated");
-        assert_eq!(run.next(|_| false), Next::Start { step: 0, attempt: 2 });
-    }
-
-    #[test]
-    fn the_same_deployment_always_names_the_same_run() {
-        let name = Name::of("shop");
-        assert_eq!(RunId::of(&name, 1), RunId::of(&name, 1));
-        assert_ne!(RunId::of(&name, 1), RunId::of(&name, 2));
-    }
-}
+mod tests;

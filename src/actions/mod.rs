@@ -3,8 +3,10 @@
 mod exec;
 mod http;
 pub mod settings;
+mod shim;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod wait;
 
 use std::path::PathBuf;
@@ -15,19 +17,28 @@ use launchgate_core::procedure::fill;
 use launchgate_core::run::Ended;
 use launchgate_core::state::Perform;
 use launchgate_core::time::format_duration;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
+pub use self::shim::{Shims, main as shim};
 use crate::engine::Handle;
 
-/// The shortest secret that is hidden in what there is to see; a shorter one would tear ordinary words apart.
-const HIDDEN_FROM: usize = 4;
+/// What every attempt of a launch works with.
+#[derive(Clone)]
+pub struct Around {
+    /// The plan in force.
+    pub plan: Arc<Plan>,
+    /// The launch file's folder.
+    pub folder: PathBuf,
+    /// The shims that scripts run under.
+    pub shims: Arc<Shims>,
+    /// The launch's engine.
+    pub handle: Handle,
+}
 
 /// Everything that an attempt at a step may know.
 pub(crate) struct Attempt {
-    plan: Arc<Plan>,
-    folder: PathBuf,
-    handle: Handle,
+    around: Around,
     perform: Perform,
     /// The secrets that were read for it, which must not come back in what there is to see.
     secrets: Mutex<Vec<SecretString>>,
@@ -37,14 +48,30 @@ pub(crate) struct Attempt {
 pub(crate) type Done = (Ended, String);
 
 impl Attempt {
-    pub(crate) fn new(plan: Arc<Plan>, folder: PathBuf, handle: Handle, perform: Perform) -> Self {
-        Self { plan, folder, handle, perform, secrets: Mutex::default() }
+    pub(crate) fn new(around: Around, perform: Perform) -> Self {
+        Self { around, perform, secrets: Mutex::default() }
     }
 
     /// Does it, within the step's timeout: each action ends by itself then and tells how far it came. What there is to
     /// see holds none of the secrets that went into it.
     pub(crate) async fn make(&self) -> Done {
         let (how, evidence) = self.act().await;
+        (how, self.hidden(evidence))
+    }
+
+    /// Finds out what became of it, which a process that is gone had under way: by its traces where it leaves some, by
+    /// doing it again where that is what it would have gone on with.
+    pub(crate) async fn look(&self) -> Done {
+        let step = &self.perform.step;
+        let (how, evidence) = match step.action.as_str() {
+            "exec" => self.find_script().await,
+            "wait" => self.wait().await,
+            _ => {
+                let says =
+                    "the daemon stopped while it was under way; whether it acted is not known";
+                (Ended::InDoubt, says.to_owned())
+            }
+        };
         (how, self.hidden(evidence))
     }
 
@@ -72,11 +99,12 @@ impl Attempt {
     /// A text with what is known at run time filled in.
     fn filled(&self, text: &str) -> String {
         let run = self.perform.run.to_string();
-        let previous = self.plan.previous_version.as_deref().unwrap_or("unknown");
+        let plan = &self.around.plan;
+        let previous = plan.previous_version.as_deref().unwrap_or("unknown");
         let values = [
             ("trigger.because", self.perform.cause.as_str()),
-            ("launch", self.plan.launch.as_str()),
-            ("version", self.plan.version.as_str()),
+            ("launch", plan.launch.as_str()),
+            ("version", plan.version.as_str()),
             ("previous_version", previous),
             ("run.id", run.as_str()),
         ];
@@ -93,7 +121,7 @@ impl Attempt {
             TextOrCredential::Text(text) => Ok(self.filled(text).into()),
             TextOrCredential::Credential(credential) => {
                 let secret = credential
-                    .resolve_in(&self.folder)
+                    .resolve_in(&self.around.folder)
                     .map_err(|failure| (Ended::Failed, failure.message))?;
                 self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret.clone());
                 Ok(secret)
@@ -102,13 +130,8 @@ impl Attempt {
     }
 
     /// A text without the secrets that were read for this attempt: scripts and servers repeat what they are given.
-    fn hidden(&self, mut text: String) -> String {
-        for secret in self.secrets.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let secret = secret.expose_secret();
-            if secret.len() >= HIDDEN_FROM && text.contains(secret) {
-                text = text.replace(secret, "[hidden]");
-            }
-        }
-        text
+    fn hidden(&self, text: String) -> String {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        shim::hide(text, secrets.iter().map(ExposeSecret::expose_secret))
     }
 }

@@ -20,6 +20,26 @@ pub struct ExecSettings {
     pub env: BTreeMap<String, TextOrCredential>,
 }
 
+/// `verify:` looks whether what a step is to bring about is there: exit 0 says that it is, 1 that it is not, and anything
+/// else that it cannot be told. It must change nothing.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifySettings {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Variables for its environment, beside launchgate's own.
+    #[serde(default)]
+    pub env: BTreeMap<String, TextOrCredential>,
+    /// How long it may take, 10 minutes at most.
+    #[serde(default = "half_a_minute", with = "duration_text")]
+    #[schemars(with = "String")]
+    pub timeout: Duration,
+}
+
+fn half_a_minute() -> Duration {
+    Duration::from_secs(30)
+}
+
 /// `do: http` sends a request.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! Actions against real scripts and a real listener, and `wait` against reports on paused time.
 
+mod found;
 mod outside;
 mod wait;
 
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use launchgate_core::name::Name;
-use launchgate_core::procedure::{Effect, Step};
+use launchgate_core::procedure::{Effect, OnInDoubt, Step};
 use launchgate_core::report::Report;
 use launchgate_core::run::RunId;
 use launchgate_core::state::{Event, State};
@@ -16,6 +17,7 @@ use launchgate_probes::builtin;
 use serde_json::{Value as Json, json};
 use tokio::sync::{mpsc, watch};
 
+use super::shim::tests::TestShims;
 use super::*;
 use crate::engine::Message;
 use crate::settings::launch::compile_text;
@@ -65,6 +67,8 @@ fn perform(action: &'static str, settings: Json, timeout: Duration) -> Perform {
         critical: true,
         when: None,
         owner: None,
+        on_in_doubt: OnInDoubt::Ask,
+        verify: None,
     };
     Perform {
         run: RunId::of(&Name::of("shop"), 7),
@@ -73,6 +77,7 @@ fn perform(action: &'static str, settings: Json, timeout: Duration) -> Perform {
         attempt: 2,
         generation: 7,
         cause: "error rate 9% > 5%, ${version}".into(),
+        since: start().wall,
     }
 }
 
@@ -83,10 +88,16 @@ fn handle(plan: &Arc<Plan>) -> (Handle, mpsc::Receiver<Message>, watch::Sender<A
     (Handle::new(plan.launch.clone(), send, read), inbox, reports)
 }
 
+fn around(plan: &Arc<Plan>, folder: &Path, shims: &TestShims, handle: Handle) -> Around {
+    let (plan, shims) = (Arc::clone(plan), Arc::clone(&shims.0));
+    Around { plan, folder: folder.to_owned(), shims, handle }
+}
+
 /// Makes an attempt in a folder.
 async fn made(plan: &Arc<Plan>, folder: &Path, perform: Perform) -> Done {
     let (handle, _inbox, _reports) = handle(plan);
-    Attempt::new(Arc::clone(plan), folder.to_owned(), handle, perform).make().await
+    let shims = TestShims::new();
+    Attempt::new(around(plan, folder, &shims, handle), perform).make().await
 }
 
 /// A folder that ends with the test.
@@ -134,6 +145,8 @@ async fn a_script_knows_its_run_and_nothing_of_the_daemon() {
         "LAUNCHGATE_LAUNCH=shop",
         "LAUNCHGATE_VERSION=2.4",
         "LAUNCHGATE_PREVIOUS_VERSION=2.3",
+        "LAUNCHGATE_TARGET_VERSION=2.3",
+        "LAUNCHGATE_DEPLOYMENT_ID=shop/7",
         "LAUNCHGATE_STEP=revert",
         "LAUNCHGATE_ATTEMPT=2",
         "LAUNCHGATE_FENCING_TOKEN=7",
@@ -229,7 +242,8 @@ async fn the_engine_is_told_how_an_attempt_ended() {
     let (handle, mut inbox, _reports) = handle(&plan);
     let settings = json!({ "command": ["sh", "-c", "exit 4"] });
     let perform = perform("exec", settings, LONG);
-    crate::executor::begin(&plan, folder.0.clone(), handle, perform.clone());
+    let shims = TestShims::new();
+    crate::executor::begin(around(&plan, &folder.0, &shims, handle), perform.clone());
     let message = tokio::time::timeout(LONG, inbox.recv()).await.unwrap().unwrap();
     assert!(message.answer.is_none());
     let Event::StepEnded { run, step, attempt, how, evidence } = message.event else {

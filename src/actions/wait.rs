@@ -25,11 +25,13 @@ impl Attempt {
             Ok(settings) => settings,
             Err(done) => return done,
         };
-        let mut reports = self.handle.reports();
+        let mut reports = self.around.handle.reports();
         let began = reports.borrow_and_update().as_of;
         let mut since: Option<(Timestamp, Instant)> = None;
         let mut missing = "nothing was seen since the step began".to_owned();
-        let deadline = Instant::now() + self.perform.step.timeout;
+        // Its time counts from its start, also where a process before this one has waited.
+        let gone = elapsed(self.perform.since, began);
+        let deadline = Instant::now() + self.perform.step.timeout.saturating_sub(gone);
         loop {
             match timeout_at(deadline, reports.changed()).await {
                 Ok(Ok(())) => {}

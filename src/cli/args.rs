@@ -99,6 +99,12 @@ pub enum Command {
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: std::net::SocketAddr,
     },
+    /// Run the script of one attempt at a step, apart from the daemon. The daemon calls it; people do not.
+    #[command(hide = true)]
+    Shim {
+        /// The attempt's folder.
+        folder: PathBuf,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

@@ -126,8 +126,8 @@ impl Engine {
         }
     }
 
-    /// Takes in what is still coming. A step under way is given some time to end, so that it is not left in doubt; no
-    /// further one begins.
+    /// Takes in what is still coming. A step under way is given some time to end, so that it is not left to the next
+    /// process; no further one begins.
     async fn drain(&mut self) {
         self.take(Event::Stopping);
         let until = Instant::now() + DRAIN;
@@ -137,7 +137,7 @@ impl Engine {
                 Ok(None) => break,
                 Err(_) => {
                     tracing::error!(
-                        "a step is still under way; it is ended with the daemon, and will be in doubt"
+                        "a step is still under way; the next process looks what became of it"
                     );
                     break;
                 }
@@ -263,8 +263,14 @@ impl Engine {
 
     fn act(&mut self) {
         for effect in self.waiting.drain(..) {
-            if let Effect::Perform(perform) = &effect {
-                tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step begins");
+            match &effect {
+                Effect::Perform(perform) => {
+                    tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step begins");
+                }
+                Effect::LookAt(perform) => {
+                    tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step was under way");
+                }
+                Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => {}
             }
             (self.performer)(self.state.plan(), effect);
         }

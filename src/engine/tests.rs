@@ -89,6 +89,7 @@ struct Rig {
     handle: Handle,
     clock: Arc<Paused>,
     performed: Arc<Mutex<Vec<Perform>>>,
+    looked_at: Arc<Mutex<Vec<Perform>>>,
     store: Fragile,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
@@ -98,16 +99,19 @@ impl Rig {
     async fn start(store: Fragile, clock: Arc<Paused>) -> Self {
         let compiled = compile_text("shop.yaml", LAUNCH, ".".into(), &builtin())
             .unwrap_or_else(|e| panic!("{e}"));
-        let performed = Arc::new(Mutex::new(Vec::new()));
-        let list = Arc::clone(&performed);
+        let (performed, looked_at) = (Arc::default(), Arc::default());
+        let lists = [Arc::clone(&performed), Arc::clone(&looked_at)];
         let (engine, handle) = Engine::restore(
             compiled.plan,
             Arc::new(Mutex::new(store.clone())),
             Arc::clone(&clock) as Arc<dyn Clock>,
             |_| {
                 Arc::new(move |_: &Arc<Plan>, effect| {
-                    if let Effect::Perform(perform) = effect {
-                        list.lock().unwrap().push(*perform);
+                    let [begun, looked_at]: &[Arc<Mutex<Vec<Perform>>>; 2] = &lists;
+                    match effect {
+                        Effect::Perform(perform) => begun.lock().unwrap().push(*perform),
+                        Effect::LookAt(perform) => looked_at.lock().unwrap().push(*perform),
+                        Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => {}
                     }
                 })
             },
@@ -116,7 +120,7 @@ impl Rig {
         .unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(engine.run(stop.clone()));
-        Self { handle, clock, performed, store, stop, task }
+        Self { handle, clock, performed, looked_at, store, stop, task }
     }
 
     async fn see(&self, ttl: f64) {
@@ -244,8 +248,20 @@ async fn a_restart_goes_on_where_it_stopped_and_repeats_nothing() {
     let store = rig.stop().await;
     let rig = Rig::start(store, clock).await;
     let report = rig.report(|report| !report.runs.is_empty()).await;
-    assert_eq!(report.runs[0].status, launchgate_core::run::RunStatus::NeedsDecision);
+    assert_eq!(report.runs[0].status, launchgate_core::run::RunStatus::Running);
     assert_eq!(rig.steps(), Vec::<String>::new(), "a `once` step is not repeated by guess");
+    let [open] = rig.looked_at.lock().unwrap().clone().try_into().expect("it is looked at");
+    let ended = Event::StepEnded {
+        run: open.run,
+        step: open.index,
+        attempt: open.attempt,
+        how: Ended::NotStarted,
+        evidence: String::new(),
+    };
+    rig.handle.tell(ended).await;
+    let begun = |report: &Report| report.runs[0].started_at(0).is_some_and(|at| at > open.since);
+    rig.report(begun).await;
+    assert_eq!(rig.steps(), ["revert"], "it is begun now, since it was not before");
     rig.stop().await;
 }
 

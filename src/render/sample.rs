@@ -135,7 +135,8 @@ impl Sample {
             Effect::Persist(_)
             | Effect::Send(_)
             | Effect::LookBack { .. }
-            | Effect::Rehearse { .. } => None,
+            | Effect::Rehearse { .. }
+            | Effect::LookAt(_) => None,
         }));
         Ok(())
     }

@@ -141,6 +141,8 @@ pub fn step(state: &StepState) -> (&'static str, Tone, &str) {
             Ended::Failed => ("failed", Tone::Bad, evidence),
             Ended::TimedOut => ("timed out", Tone::Bad, evidence),
             Ended::InDoubt => ("in doubt", Tone::Bad, evidence),
+            Ended::NotStarted => ("not started", Tone::Open, evidence),
+            Ended::NotDone => ("in doubt, and not done", Tone::Bad, evidence),
         },
     }
 }

@@ -6,7 +6,7 @@ use launchgate_core::audit::Chain;
 use launchgate_core::check;
 use launchgate_core::milestone::{Milestone, Reached};
 use launchgate_core::observation::{Cause, Failure};
-use launchgate_core::procedure::{Effect, Procedure, Step};
+use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Step};
 use launchgate_core::reading::Readings;
 use launchgate_core::run::{Choice, Ended, Run, RunEvent, RunStatus};
 use launchgate_core::time::Moment;
@@ -48,6 +48,8 @@ pub(super) fn run(generation: u32) -> Run {
         critical: true,
         when: None,
         owner: None,
+        on_in_doubt: OnInDoubt::Ask,
+        verify: None,
     };
     let procedure = Procedure { id: Name::of("rollback"), steps: vec![step] };
     Run::new(launch(), generation, procedure, "because".into(), at())

@@ -16,4 +16,5 @@ mod rehearsal;
 mod rig;
 mod rigs_smoke;
 mod rollback;
+mod shim;
 mod tidy;

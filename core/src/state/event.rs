@@ -116,7 +116,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The daemon came up with a restored state: what was under way is in doubt.
+    /// The daemon came up with a restored state: what was under way is looked at.
     Restarted,
     /// The daemon is about to end: no further step begins. The next process goes on from there.
     Stopping,
@@ -154,6 +154,9 @@ pub enum Effect {
         /// Until when.
         to: Timestamp,
     },
+    /// Find out what became of this attempt, which a process that is gone had under way, and tell how it ended. Until
+    /// then nothing else of its run begins.
+    LookAt(Box<Perform>),
 }
 
 /// An attempt at a step that is to be made.
@@ -171,6 +174,8 @@ pub struct Perform {
     pub generation: u32,
     /// What called for the run.
     pub cause: String,
+    /// When the attempt began; its time counts from then, through restarts.
+    pub since: Timestamp,
 }
 
 impl Perform {

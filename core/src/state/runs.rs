@@ -83,22 +83,28 @@ impl State {
         Ok(())
     }
 
-    /// Ends in doubt what the last process had under way.
+    /// Has what the last process had under way looked at. What is found comes back as the attempt's end; to be told so is
+    /// no record, so that the next process looks again if this one does not get to it.
     pub(super) fn recover(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let open: Vec<(RunId, RunEvent)> = self
-            .runs
-            .iter()
-            .filter(|run| !run.status.is_final())
-            .flat_map(|run| run.after_crash(now.wall).into_iter().map(|e| (run.id.clone(), e)))
-            .collect();
-        for (run, event) in open {
-            self.run_event(&run, event, effects).expect("an open attempt can end in doubt");
-        }
         for memory in &mut self.triggers {
             memory.unconfirmed = memory.status.is_armed();
         }
         self.tick(now, effects);
         self.resend(effects);
+        let running = self.runs.iter().filter(|run| !run.status.is_final());
+        let open: Vec<(RunId, usize, u32)> = running
+            .flat_map(|run| {
+                run.open_attempts().map(|(step, attempt)| (run.id.clone(), step, attempt))
+            })
+            .collect();
+        for (id, step, attempt) in open {
+            // What is queued already is not queued twice.
+            if self.is_message(&id, step) {
+                self.queue(&id, step, attempt, now, effects);
+            } else {
+                effects.extend(self.attempt(&id, step, attempt).map(Effect::LookAt));
+            }
+        }
     }
 
     /// Moves every run on as far as it goes without waiting.
@@ -117,7 +123,7 @@ impl State {
                             self.queue(&id, step, attempt, now, effects);
                             continue;
                         }
-                        effects.extend(self.perform(&id, step, attempt));
+                        effects.extend(self.attempt(&id, step, attempt).map(Effect::Perform));
                         break;
                     }
                     RunEvent::Finished { .. } => {
@@ -169,15 +175,17 @@ impl State {
         began.is_some_and(|i| self.milestones[i..].iter().any(|r| r.milestone == milestone))
     }
 
-    pub(super) fn perform(&self, id: &RunId, step: usize, attempt: u32) -> Option<Effect> {
+    /// What is to be known of an attempt that is under way.
+    pub(super) fn attempt(&self, id: &RunId, step: usize, attempt: u32) -> Option<Box<Perform>> {
         let run = self.runs.iter().find(|run| run.id == *id)?;
-        Some(Effect::Perform(Box::new(Perform {
+        Some(Box::new(Perform {
             run: id.clone(),
             step: run.procedure.steps.get(step)?.clone(),
             index: step,
             attempt,
             generation: run.generation,
             cause: run.cause.clone(),
-        })))
+            since: run.started_at(step)?,
+        }))
     }
 }

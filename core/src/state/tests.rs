@@ -164,14 +164,14 @@ fn a_restart_keeps_pending_time_sign_offs_and_latches() {
         told.pass(Duration::from_secs(5));
     }
     assert_eq!(performed.len(), 1);
-    told.restart();
+    assert_eq!(told.restart(), performed, "what was under way is looked at, as it was begun");
+    assert_eq!(told.restart(), performed, "and again, until it is known how it ended");
     let report = told.report();
     assert_eq!(report.triggers[0].state, Status::Fired);
-    assert_eq!(
-        report.runs[0].status,
-        RunStatus::NeedsDecision,
-        "`revert` was under way and is `once`"
-    );
+    assert_eq!(report.runs[0].status, RunStatus::Running, "nothing is guessed");
+    assert!(told.pass(Duration::from_secs(5)).end(&performed[0], Ended::InDoubt).is_empty());
+    let report = told.report();
+    assert_eq!(report.runs[0].status, RunStatus::NeedsDecision, "`revert` is `once`");
     let run = report.runs[0].id.clone();
     assert_eq!(report.alarms, [format!("run {run} waits for a person at the step `revert`")]);
     let (choice, person) = (Choice::Abort, Name::of("alice"));
@@ -182,6 +182,29 @@ fn a_restart_keeps_pending_time_sign_offs_and_latches() {
         because,
         "the rollback was aborted: record `rolled_back` once the previous version runs"
     );
+}
+
+#[test]
+fn what_proved_not_to_have_begun_is_begun_even_if_it_acts_once() {
+    let mut told = Told::new();
+    told.reach(Milestone::DeployStarted);
+    let (trigger, person) = (Name::of("errors"), Name::of("alice"));
+    let fire = Event::Fire { trigger, person, reason: "seen by eye".into() };
+    told.try_apply(fire).unwrap();
+    let [lost] = told.restart().try_into().expect("one attempt was open");
+    let [again] = told.end(&lost, Ended::NotStarted).try_into().expect("one step begins");
+    assert_eq!((again.index, again.attempt, lost.attempt), (0, 2, 1));
+    assert_eq!(again.idempotency_key(), lost.idempotency_key());
+    let late = Event::StepEnded {
+        run: lost.run,
+        step: lost.index,
+        attempt: lost.attempt,
+        how: Ended::Succeeded,
+        evidence: String::new(),
+    };
+    assert!(told.try_apply(late).is_err(), "an attempt that is over has no second end");
+    let [next] = told.end(&again, Ended::Succeeded).try_into().expect("the run goes on");
+    assert_eq!(next.step.id, Name::of("healthy"));
 }
 
 #[test]

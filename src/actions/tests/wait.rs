@@ -45,13 +45,17 @@ fn shown(plan: &Arc<Plan>, second: i64, sight: &Sight) -> Report {
     report
 }
 
+fn attempt(plan: &Arc<Plan>, handle: Handle, perform: Perform) -> Attempt {
+    Attempt::new(around(plan, Path::new("."), &TestShims::new(), handle), perform)
+}
+
 /// Waits for both checks to pass for 5 s, for at most [`AT_MOST`]. Gives how it ended, the evidence and after how many seconds.
 async fn waited(sights: fn(i64) -> Sight) -> (Ended, String, u64) {
     let plan = plan(&[]);
     let (handle, _inbox, reports) = handle(&plan);
     let settings = json!({ "checks": ["health/dns", "health/web"], "for": "5s" });
     let perform = perform("wait", settings, AT_MOST);
-    let attempt = Attempt::new(Arc::clone(&plan), ".".into(), handle, perform);
+    let attempt = attempt(&plan, handle, perform);
     let began = tokio::time::Instant::now();
     let feed = tokio::spawn(async move {
         for second in 1..=30 {
@@ -124,7 +128,7 @@ async fn it_says_what_it_still_waits_for() {
     assert!(evidence.starts_with("all pass, for "), "{evidence}");
     let (handle, _inbox, reports) = handle(&plan(&[]));
     let settings = json!({ "checks": ["health/dns"], "for": "5s" });
-    let attempt = Attempt::new(plan(&[]), ".".into(), handle, perform("wait", settings, AT_MOST));
+    let attempt = attempt(&plan(&[]), handle, perform("wait", settings, AT_MOST));
     drop(reports);
     assert_eq!(attempt.make().await.0, Ended::InDoubt, "the engine has ended");
 }
@@ -135,7 +139,7 @@ async fn a_check_that_a_reload_dropped_does_not_pass() {
     let (handle, _inbox, reports) = handle(&plan);
     let settings = json!({ "checks": ["health/gone"], "for": "1s" });
     let perform = perform("wait", settings, 3 * SECOND);
-    let attempt = Attempt::new(Arc::clone(&plan), ".".into(), handle, perform);
+    let attempt = attempt(&plan, handle, perform);
     let feed = tokio::spawn(async move {
         tokio::time::sleep(SECOND).await;
         reports.send_replace(Arc::new(shown(&plan, 1, &pass(1))));

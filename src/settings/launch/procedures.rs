@@ -7,15 +7,17 @@ use launchgate_core::gate::Checklist;
 use launchgate_core::name::Name;
 use launchgate_core::plan::Channel;
 use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
-use launchgate_core::procedure::{Effect, Procedure, Step};
+use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Step};
 use serde_json::{Value, json};
 
 use super::compiler::Compiler;
 use super::raw::{self, Action};
 use crate::actions::settings::{
-    ExecSettings, HttpSettings, ManualSettings, NotifySettings, WaitSettings,
+    ExecSettings, HttpSettings, ManualSettings, NotifySettings, VerifySettings, WaitSettings,
 };
 
+/// The longest that a `verify` may take: a run waits for it.
+const MAX_VERIFY: Duration = Duration::from_secs(10 * 60);
 const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 const MANUAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
@@ -75,7 +77,14 @@ impl Compiler<'_> {
             None => None,
         };
         let owner = raw.owner.as_deref().and_then(|role| self.role(role, &path.entry("owner")));
-        let settings = self.action(&raw, path, timeout, known)?;
+        let effect = match raw.effect {
+            Some(raw::Effect::Read) => Effect::Read,
+            Some(raw::Effect::Idempotent) => Effect::Idempotent,
+            Some(raw::Effect::Once) => Effect::Once,
+            None => effect,
+        };
+        let settings = self.action(&raw, path, timeout, known);
+        let (on_in_doubt, verify) = self.doubt(&raw, path, effect);
         Some(Step {
             id: id?,
             action: Name::of(match raw.action {
@@ -85,18 +94,77 @@ impl Compiler<'_> {
                 Action::Wait => "wait",
                 Action::Manual => "manual",
             }),
-            settings,
+            settings: settings?,
             timeout,
-            effect: match raw.effect {
-                Some(raw::Effect::Read) => Effect::Read,
-                Some(raw::Effect::Idempotent) => Effect::Idempotent,
-                Some(raw::Effect::Once) => Effect::Once,
-                None => effect,
-            },
+            effect,
             critical: raw.critical.unwrap_or(critical),
             when,
             owner,
+            on_in_doubt,
+            verify,
         })
+    }
+
+    /// What becomes of the step when it is in doubt, and by which look.
+    fn doubt(
+        &mut self,
+        raw: &raw::Step,
+        path: &KeyPath,
+        effect: Effect,
+    ) -> (OnInDoubt, Option<Value>) {
+        let [chosen_at, verify_at] = ["on_in_doubt", "verify"].map(|key| path.entry(key));
+        let usual = if effect == Effect::Once { OnInDoubt::Ask } else { OnInDoubt::Retry };
+        if !matches!(raw.action, Action::Exec | Action::Http) {
+            let given = [(raw.on_in_doubt.is_some(), chosen_at), (raw.verify.is_some(), verify_at)];
+            for (_, at) in given.into_iter().filter(|(given, _)| *given) {
+                let message = "only an `exec` or `http` step is ever in doubt";
+                self.problem(Problem::new(at, message).hint("leave it out"));
+            }
+            return (usual, None);
+        }
+        if let Some(verify) = &raw.verify {
+            self.verify(verify, &verify_at);
+        }
+        let chosen = match (raw.on_in_doubt, &raw.verify) {
+            (None, None) => usual,
+            (None | Some(raw::OnInDoubt::Verify), Some(_)) => OnInDoubt::Verify,
+            (Some(raw::OnInDoubt::Verify), None) => {
+                let problem = Problem::new(chosen_at, "the step has no `verify`");
+                self.problem(
+                    problem.hint("add `verify: { command: [sh, scripts/is-it-done.sh] }`"),
+                );
+                usual
+            }
+            (Some(raw::OnInDoubt::Retry), _) if effect == Effect::Once => {
+                let message = "a step that acts `once` is not begun again by guess";
+                let hint =
+                    "write `effect: idempotent` if it may be done twice, or give it a `verify`";
+                self.problem(Problem::new(chosen_at, message).hint(hint));
+                usual
+            }
+            (Some(raw::OnInDoubt::Ask | raw::OnInDoubt::Retry), Some(_)) => {
+                let problem = Problem::new(chosen_at, "the step's `verify` would never be used");
+                self.problem(problem.hint("write `on_in_doubt: verify`, or leave one of both out"));
+                usual
+            }
+            (Some(raw::OnInDoubt::Ask), None) => OnInDoubt::Ask,
+            (Some(raw::OnInDoubt::Retry), None) => OnInDoubt::Retry,
+        };
+        (chosen, raw.verify.clone().map(Value::Object))
+    }
+
+    fn verify(&mut self, verify: &serde_json::Map<String, Value>, path: &KeyPath) {
+        let Some(read) = self.read::<VerifySettings>(Value::Object(verify.clone()), path) else {
+            return;
+        };
+        if read.command.first().is_none_or(String::is_empty) {
+            let problem = Problem::new(path.entry("command"), "there is no program to run");
+            self.problem(problem.hint("write `command: [sh, scripts/is-it-done.sh]`"));
+        }
+        if read.timeout.is_zero() || read.timeout > MAX_VERIFY {
+            let message = "`verify` may take between 1ms and 10m";
+            self.problem(Problem::new(path.entry("timeout"), message));
+        }
     }
 
     /// The action's settings, checked and complete.

@@ -384,6 +384,26 @@ pub(super) struct Step {
     /// The role that does it or watches it.
     #[serde(default)]
     pub(super) owner: Option<String>,
+    /// What becomes of an `exec` or `http` step when it is not known whether it acted; without it `verify` if there is
+    /// one, else `ask` for a step that acts `once` and `retry` for any other.
+    #[serde(default)]
+    pub(super) on_in_doubt: Option<OnInDoubt>,
+    /// A look whether what an `exec` or `http` step is to bring about is there: exit 0 says that it is, 1 that it is not.
+    #[serde(default)]
+    #[schemars(with = "Option<crate::actions::settings::VerifySettings>")]
+    pub(super) verify: Option<Map<String, Value>>,
+}
+
+/// What becomes of a step in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnInDoubt {
+    /// A person decides.
+    Ask,
+    /// Look with `verify`. Done is done; what is not done is begun again unless it acts `once`; else a person decides.
+    Verify,
+    /// Begin it again, three times at most.
+    Retry,
 }
 
 /// The kind of action.

@@ -6,7 +6,7 @@ use crate::check::{Check, Level};
 use crate::expectation::Expectation;
 use crate::gate::{Checklist, Gates, Verdict};
 use crate::observation::{Cause, Failure};
-use crate::procedure::{Effect as StepEffect, Procedure, Step};
+use crate::procedure::{Effect as StepEffect, OnInDoubt, Procedure, Step};
 use crate::reading::{ReadingSpec, ReadingType, Readings, Unit};
 use crate::report::Report;
 use crate::trigger::Trigger;
@@ -69,6 +69,8 @@ fn step(id: &'static str, action: &'static str, settings: serde_json::Value) -> 
         critical: true,
         when: (id == "down").then_some(Milestone::MigrationDone),
         owner: None,
+        on_in_doubt: OnInDoubt::Ask,
+        verify: None,
     }
 }
 
@@ -134,7 +136,8 @@ impl Told {
             Effect::Perform(_)
             | Effect::Send(_)
             | Effect::LookBack { .. }
-            | Effect::Rehearse { .. } => None,
+            | Effect::Rehearse { .. }
+            | Effect::LookAt(_) => None,
         }));
         Ok(effects)
     }
@@ -146,7 +149,8 @@ impl Told {
             Effect::Persist(_)
             | Effect::Send(_)
             | Effect::LookBack { .. }
-            | Effect::Rehearse { .. } => None,
+            | Effect::Rehearse { .. }
+            | Effect::LookAt(_) => None,
         });
         performs.collect()
     }
@@ -215,9 +219,16 @@ impl Told {
         State::restore(Arc::clone(self.state.plan()), saved)
     }
 
-    pub(super) fn restart(&mut self) {
+    /// Comes up again from what was kept. Gives the attempts that are to be looked at.
+    pub(super) fn restart(&mut self) -> Vec<Perform> {
         self.state = self.restored();
-        self.performs(Event::Restarted);
+        let effects = self.try_apply(Event::Restarted).expect("the state takes it");
+        let looks = effects.into_iter().filter_map(|effect| match effect {
+            Effect::LookAt(perform) => Some(*perform),
+            Effect::Perform(_) | Effect::Persist(_) => None,
+            Effect::Send(_) | Effect::LookBack { .. } | Effect::Rehearse { .. } => None,
+        });
+        looks.collect()
     }
 
     pub(super) fn report(&mut self) -> Report {

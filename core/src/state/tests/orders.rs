@@ -3,7 +3,7 @@
 use super::*;
 use crate::message::Delivery;
 use crate::plan::Plan;
-use crate::procedure::{Effect as StepEffect, Step};
+use crate::procedure::{Effect as StepEffect, OnInDoubt, Step};
 use crate::trigger::{Mode, Order, Trigger};
 
 fn told(change: impl FnOnce(&mut Plan)) -> Told {
@@ -80,8 +80,7 @@ fn after_a_rollback_it_cools_down_and_the_third_of_a_day_takes_a_person() {
     }
     assert!(later > 1_600, "{later}");
     let run = told.state.runs()[1].clone();
-    let perform = told.state.perform(&run.id, 0, 1);
-    let Some(Effect::Perform(perform)) = perform else { panic!("a step is open") };
+    let perform = told.state.attempt(&run.id, 0, 1).expect("a step is open");
     let mut open = told.end(&perform, Ended::Succeeded);
     while let Some(perform) = open.pop() {
         open.extend(told.end(&perform, Ended::Succeeded));
@@ -105,6 +104,8 @@ fn a_message_is_queued_with_its_step_and_holds_nothing_up() {
             critical: false,
             when: None,
             owner: None,
+            on_in_doubt: OnInDoubt::Retry,
+            verify: None,
         };
         plan.procedures.get_mut(&Name::of("rollback")).unwrap().steps.insert(0, announce);
     });
@@ -117,7 +118,10 @@ fn a_message_is_queued_with_its_step_and_holds_nothing_up() {
     assert_eq!(texts[1], "back to unknown");
     let id = told.state.outbox().messages()[1].message.id.clone();
     let at = told.now.wall;
-    told.restart();
+    assert_eq!(told.restart(), performed, "what acts is looked at, and no message is sent twice");
+    assert_eq!(told.state.outbox().waiting().count(), 2);
+    told.end(&performed[0], Ended::InDoubt);
+    told.pass(Duration::from_secs(1));
     assert_eq!(told.state.outbox().waiting().count(), 3, "a decision is called for as well");
     told.try_apply(Event::Delivered { id: id.clone(), delivery: Delivery::Sent { at } }).unwrap();
     told.try_apply(Event::Delivered { id, delivery: Delivery::Sent { at } }).unwrap();

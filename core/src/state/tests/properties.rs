@@ -27,7 +27,10 @@ fn happening() -> impl Strategy<Value = (u64, Happening)> {
         2 => proptest::sample::select(&Milestone::ALL).prop_map(Happening::Reach),
         2 => Just(Happening::Tick),
         1 => Just(Happening::Fire),
-        2 => prop_oneof![Just(Ended::Succeeded), Just(Ended::Failed), Just(Ended::TimedOut)]
+        2 => prop_oneof![
+            Just(Ended::Succeeded), Just(Ended::Failed), Just(Ended::TimedOut), Just(Ended::InDoubt),
+            Just(Ended::NotStarted), Just(Ended::NotDone)
+        ]
             .prop_map(|how| Happening::End { how }),
         1 => Just(Happening::Restart),
     ];
@@ -53,14 +56,16 @@ fn happen(told: &mut Told, (seconds, happening): (u64, Happening), restarts: boo
         },
         Happening::End { how } => {
             let open = told.state.runs().iter().rev().find_map(|run| {
-                let step = run.steps.iter().position(|s| matches!(s, StepState::Started { .. }))?;
-                Some((run.id.clone(), step))
+                let (step, attempt) = run.open_attempts().next()?;
+                Some((run.id.clone(), step, attempt))
             });
-            let Some((run, step)) = open else { return Vec::new() };
-            Event::StepEnded { run, step, attempt: 1, how, evidence: String::new() }
+            let Some((run, step, attempt)) = open else { return Vec::new() };
+            Event::StepEnded { run, step, attempt, how, evidence: String::new() }
         }
         Happening::Restart if restarts => {
-            told.restart();
+            let looks = told.restart();
+            let open = told.state.runs().iter().flat_map(Run::open_attempts).count();
+            assert_eq!(looks.len(), open, "what is open is looked at, and nothing else");
             return Vec::new();
         }
         Happening::Restart => return Vec::new(),
@@ -71,7 +76,8 @@ fn happen(told: &mut Told, (seconds, happening): (u64, Happening), restarts: boo
         Effect::Persist(_)
         | Effect::Send(_)
         | Effect::LookBack { .. }
-        | Effect::Rehearse { .. } => None,
+        | Effect::Rehearse { .. }
+        | Effect::LookAt(_) => None,
     });
     performs.collect()
 }
@@ -173,7 +179,15 @@ proptest! {
             for perform in happen(&mut told, event, true) {
                 let first = begun.insert((perform.idempotency_key(), perform.attempt));
                 prop_assert!(first, "{} began twice", perform.idempotency_key());
-                prop_assert!(perform.attempt == 1 || perform.step.effect != crate::procedure::Effect::Once);
+                if perform.attempt == 1 || perform.step.effect != crate::procedure::Effect::Once {
+                    continue;
+                }
+                // The attempt before it is proved not to have begun.
+                let ended = told.kept.iter().any(|record| matches!(record, Record::Run {
+                    run,
+                    event: RunEvent::StepEnded { step, attempt, how: Ended::NotStarted, .. },
+                } if *run == perform.run && *step == perform.index && attempt + 1 == perform.attempt));
+                prop_assert!(ended, "{} began again by guess", perform.idempotency_key());
             }
         }
         let mut generations: Vec<u32> = told.state.runs().iter().map(|r| r.generation).collect();
