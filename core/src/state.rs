@@ -9,7 +9,7 @@ mod messages;
 mod restore;
 mod runs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod triggers;
 
 use std::collections::HashMap;
