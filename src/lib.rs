@@ -15,6 +15,7 @@ pub mod launch;
 mod listener;
 pub mod postman;
 pub mod render;
+pub mod replay;
 pub mod runner;
 pub mod settings;
 pub mod store;

@@ -88,6 +88,8 @@ pub struct Course {
     pub stood: Vec<(usize, Status)>,
     /// When it fired.
     pub fired: Option<Duration>,
+    /// The most breach time that was credited.
+    pub most: Duration,
 }
 
 /// A change of where a trigger stands.
@@ -174,7 +176,12 @@ impl<'t> Player<'t> {
         let lead = SignedDuration::try_from(LEAD).unwrap_or_default();
         let base = tape.start.checked_sub(lead).unwrap_or(tape.start);
         let state = State::new(plan);
-        let course = Course { transitions: Vec::new(), stood: Vec::new(), fired: None };
+        let course = Course {
+            transitions: Vec::new(),
+            stood: Vec::new(),
+            fired: None,
+            most: Duration::ZERO,
+        };
         let mut player = Self {
             tape,
             first,
@@ -291,11 +298,13 @@ impl<'t> Player<'t> {
     fn note(&mut self) -> Status {
         let report = self.state.report(self.moment(self.at));
         let now = &report.triggers[0];
+        let credit = Duration::try_from_secs_f64(now.credit).unwrap_or_default();
+        self.course.most = self.course.most.max(credit);
         if self.course.transitions.last().map(|t| t.state) != Some(now.state) {
             self.course.transitions.push(Transition {
                 at: self.at,
                 state: now.state,
-                credit: Duration::try_from_secs_f64(now.credit).unwrap_or_default(),
+                credit,
                 because: now.because.clone(),
             });
             if now.state == Status::Fired && self.course.fired.is_none() {

@@ -5,6 +5,7 @@ mod client;
 mod exit;
 mod offline;
 mod online;
+mod replay;
 mod serve;
 mod terminal;
 
@@ -63,6 +64,7 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Check(args) => offline::check(args, terminal).await,
         Command::Validate { files } => offline::validate(&files, terminal),
         Command::Probe(args) => offline::probe(args, terminal).await,
+        Command::Replay(args) => replay::run(*args, terminal).await,
         Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => online::sign(args, terminal).await,

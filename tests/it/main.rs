@@ -11,6 +11,7 @@ mod probe_http;
 mod probe_metrics;
 mod probe_postgres;
 mod probe_prometheus;
+mod replay;
 mod rig;
 mod rigs_smoke;
 mod rollback;
