@@ -23,9 +23,9 @@ use crate::state::{Effect, Event, Rejected, Saved, State};
 use crate::time::Moment;
 use crate::trigger::{Status, Trigger};
 
-/// How long before the first look the deployment began, unless the tape says otherwise: just longer than a trigger waits
-/// before it watches, so that the first look counts.
-pub const LEAD: Duration = Duration::from_secs(61);
+/// How long before the first look the deployment began, unless the tape says otherwise: as long as a deployment is too
+/// young to be judged, and no longer, so that the first look counts and nothing was missed until then.
+pub const LEAD: Duration = Duration::from_secs(60);
 /// The longest time between two ticks; the daemon's own.
 const TICK: Duration = Duration::from_secs(1);
 /// About how many ticks a replay may take; a longer tape has them further apart.
@@ -285,10 +285,9 @@ impl<'t> Player<'t> {
         let effects = self.state.apply(event, now)?;
         let changed = !effects.is_empty();
         for effect in effects {
-            match effect {
-                Effect::Persist(record) => self.saved.keep(record)?,
-                // A replay touches nothing outside.
-                Effect::Perform(_) => {}
+            // Whatever else is asked for lies outside, and a replay touches nothing there.
+            if let Effect::Persist(record) = effect {
+                self.saved.keep(record)?;
             }
         }
         Ok(changed)

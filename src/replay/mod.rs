@@ -56,12 +56,12 @@ fn clock(at: Duration) -> String {
         (total % 60, "s"),
         (u64::from(at.subsec_millis()), "ms"),
     ];
-    let text: String = parts
+    let told: Vec<String> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, unit)| format!("{count}{unit}"))
         .collect();
-    if text.is_empty() { "0s".to_owned() } else { text }
+    if told.is_empty() { "0s".to_owned() } else { told.concat() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A small plot of a course: the value with its limit, and below it the state after each look, within 80 columns.
+//! A small plot of a course: the value with its limit, and below it the state, within 80 columns.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) struct Point {
     pub(super) at: Duration,
     /// The number that it brought, if it did.
     pub(super) value: Option<f64>,
-    /// Where the trigger stood after it; nothing if the daemon was down.
+    /// Where the trigger stood then; nothing if the daemon was down.
     pub(super) state: Option<Status>,
 }
 

@@ -90,7 +90,7 @@ fn place<'s>(series: &'s Series, watched: &'s [Watched]) -> Result<Column<'s>, F
             return Err(Flaw::new(series.place, message, "leave the line out"));
         }
     };
-    let odd = |sample: &&Sample| matches!(sample, Sample::Value(v) if *v != 0.0 && *v != 1.0);
+    let odd = |sample: &&Sample| matches!(sample, Sample::Value(v) if ![0.0, 1.0].contains(v));
     if let Some(Sample::Value(value)) = series.samples.iter().find(|s| is_flag && odd(s)) {
         let message = format!("`{}` is true or false, and {value} is neither", spec.name);
         return Err(Flaw::new(series.place, message, "`1` stands for true, `0` for false"));

@@ -8,7 +8,6 @@ use launchgate_core::replay::sweep::Row;
 use launchgate_core::replay::{Course, Tape};
 use launchgate_core::scenario::Window;
 use launchgate_core::time::format_duration;
-use launchgate_core::trigger::Status;
 
 use super::plot::{Point, Scale, plot};
 use super::{Origin, Subject, clock};
@@ -72,24 +71,28 @@ fn remarks(subject: &Subject, tape: &Tape) -> String {
     text
 }
 
-/// Each look of the tape with its number and where the trigger stood then.
+/// Each look of the tape with its number, and where the trigger stood when the next one was due: what happened in between,
+/// such as going blind, belongs to the look before it.
 fn points(subject: &Subject, tape: &Tape, course: &Course) -> Vec<Point> {
     let reading = numeric(subject, tape).map(|(name, _)| name);
-    let mut states: Vec<Option<Status>> = vec![None; tape.looks.len()];
-    for (i, status) in &course.stood {
-        states[*i] = Some(*status);
+    let mut taken = vec![false; tape.looks.len()];
+    for (i, _) in &course.stood {
+        taken[*i] = true;
     }
-    let looks = tape.looks.iter().zip(states);
+    let next = tape.looks.iter().skip(1).map(|look| look.at).chain([Duration::MAX]);
+    let looks = tape.looks.iter().zip(next).zip(taken);
     looks
-        .map(|(look, state)| {
-            let readings = look.outcome.as_ref().ok();
+        .map(|((look, next), taken)| {
+            let readings = look.outcome.as_ref().ok().filter(|_| taken);
             let value = reading.as_ref().zip(readings).and_then(|(name, readings)| match readings
                 .get(name.as_str())
             {
                 Some(Value::Number(number)) => Some(*number),
                 _ => None,
             });
-            Point { at: look.at, value: value.filter(|_| state.is_some()), state }
+            let until = course.transitions.partition_point(|t| t.at < next || t.at == look.at);
+            let state = course.transitions[..until].last().map(|t| t.state);
+            Point { at: look.at, value, state: state.filter(|_| taken) }
         })
         .collect()
 }

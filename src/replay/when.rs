@@ -102,7 +102,7 @@ impl FromStr for Sweep {
         if from.is_zero() || step.is_zero() || from > to {
             return Err("a range begins above zero and goes up, like `for=1m..10m/1m`".to_owned());
         }
-        let count = (to - from).as_nanos() / step.as_nanos() + 1;
+        let count = to.saturating_sub(from).as_nanos() / step.as_nanos() + 1;
         let count = u32::try_from(count).ok().filter(|count| *count <= MAX_DURATIONS);
         let count = count.ok_or_else(|| {
             format!("more than {MAX_DURATIONS} durations: take a longer step, like `/5m`")
@@ -115,9 +115,12 @@ impl FromStr for Sweep {
 mod tests {
     use super::*;
 
+    /// A name, what is written, and the seconds that it stands for or what is said of it.
+    type Row = (&'static str, &'static str, Result<Vec<u64>, &'static str>);
+
     #[test]
     fn ranges_are_swept_with_both_ends() {
-        let rows: [(&str, &str, Result<Vec<u64>, &str>); 8] = [
+        let rows: [Row; 8] = [
             ("by a minute", "for=1m..3m", Ok(vec![60, 120, 180])),
             ("by a step", "for=30s..2m/30s", Ok(vec![30, 60, 90, 120])),
             ("an end between steps", "for=1m..2m30s", Ok(vec![60, 120])),

@@ -46,7 +46,10 @@ impl Score {
     fn of(firings: &[Duration], incidents: &[Window]) -> Self {
         let within = |at: Duration| incidents.iter().any(|incident| incident.contains(at));
         let detected = incidents.iter().filter_map(|incident| {
-            firings.iter().find(|at| incident.contains(**at)).map(|at| *at - incident.from)
+            firings
+                .iter()
+                .find(|at| incident.contains(**at))
+                .map(|at| at.saturating_sub(incident.from))
         });
         let mut delays: Vec<Duration> = detected.collect();
         delays.sort();

@@ -16,6 +16,8 @@ type Outcomes = Vec<Result<Readings, Failure>>;
 #[derive(Debug, PartialEq)]
 pub(super) struct Question {
     form: Form,
+    /// The series whose newest sample says when the values were true.
+    newest: Option<String>,
     /// The least events.
     least: u64,
 }
@@ -38,16 +40,19 @@ impl Question {
     pub(super) fn of(settings: &Settings) -> Result<Self, Failure> {
         let least = settings.min_events.unwrap_or(MIN_EVENTS);
         let window = |text: &Option<String>| text.clone().unwrap_or_else(|| "1m".to_owned());
+        let mut newest = settings.samples.clone();
         let form = if let Some(text) = &settings.query {
             let series = usize::from(settings.expect_series.unwrap_or(1));
             Form::Query { text: text.clone(), series, traffic: settings.traffic.clone() }
         } else if let Some(rate) = &settings.error_rate {
+            newest = Some(rate.total.clone());
             let grown = |of: &str| format!("sum(increase({of}[{}]))", window(&rate.window));
             Form::Share { errors: grown(&rate.errors), events: grown(&rate.total) }
         } else if let Some(latency) = &settings.latency {
             let window = window(&latency.window);
             let buckets = suffixed(&latency.histogram, "_bucket")?;
             let count = suffixed(&latency.histogram, "_count")?;
+            newest = Some(count.clone());
             let grown = format!("sum by (le) (increase({buckets}[{window}]))");
             Form::Quantile {
                 quantile: format!("histogram_quantile({}, {grown})", latency.quantile),
@@ -56,7 +61,7 @@ impl Question {
         } else {
             return Err(Failure::new(Cause::BadResponse, "the check asks nothing"));
         };
-        Ok(Self { form, least })
+        Ok(Self { form, newest, least })
     }
 
     /// Asks, and says what each slot holds.
@@ -64,6 +69,16 @@ impl Question {
     /// # Errors
     /// What keeps the source from answering.
     pub(super) async fn ask(&self, range: &Range) -> Result<Outcomes, Failure> {
+        let outcomes = self.values(range).await?;
+        let Some(newest) = &self.newest else { return Ok(outcomes) };
+        let stamps = range.ask(&format!("max(timestamp({newest}))")).await?;
+        let slots = outcomes.into_iter().zip(stamps).enumerate();
+        let dated = slots
+            .map(|(slot, (outcome, stamps))| range.dated(slot, outcome?, stamps.first().copied()));
+        Ok(dated.collect())
+    }
+
+    async fn values(&self, range: &Range) -> Result<Outcomes, Failure> {
         match &self.form {
             Form::Query { text, series, traffic } => {
                 let values = range.ask(text).await?;
@@ -195,9 +210,12 @@ mod tests {
         }
     }
 
+    /// A name, the values of the series, how many are expected, and what that makes.
+    type Row = (&'static str, &'static [f64], usize, Result<f64, Cause>);
+
     #[test]
     fn slots_are_numbers_or_say_why_not() {
-        let rows: [(&str, &[f64], usize, Result<f64, Cause>); 6] = [
+        let rows: [Row; 6] = [
             ("one", &[2.0], 1, Ok(2.0)),
             ("the highest", &[2.0, 3.0], 2, Ok(3.0)),
             ("none", &[], 1, Err(Cause::NoData)),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure};
-use launchgate_core::time::{add, parse_duration};
+use launchgate_core::reading::Readings;
+use launchgate_core::time::{add, elapsed, format_duration, parse_duration};
 use launchgate_probes::Context;
 use launchgate_probes::client::{self, Client};
 use launchgate_probes::prometheus::Settings;
@@ -91,11 +92,7 @@ impl Range {
         let mut slots = vec![Vec::new(); self.slots];
         for first in (0..self.slots).step_by(AT_ONCE) {
             let part = &mut slots[first..self.slots.min(first + AT_ONCE)];
-            let at = |slot: usize| {
-                let times = u32::try_from(slot).unwrap_or(u32::MAX);
-                add(self.span.from, self.span.step * times)
-            };
-            let (start, end) = (at(first), at(first + part.len() - 1));
+            let (start, end) = (self.instant(first), self.instant(first + part.len() - 1));
             let body = self.post(query, start, end).await?;
             sort(&body, start, self.span.step, part).map_err(|failure| {
                 let message = format!("{}: {}", shown_url(&self.url), failure.message);
@@ -103,6 +100,33 @@ impl Range {
             })?;
         }
         Ok(slots)
+    }
+
+    /// The instant of a slot.
+    fn instant(&self, slot: usize) -> Timestamp {
+        let times = u32::try_from(slot).unwrap_or(u32::MAX);
+        add(self.span.from, self.span.step * times)
+    }
+
+    /// Says when a slot's readings were true, by the newest sample behind them, in seconds since 1970.
+    ///
+    /// # Errors
+    /// There is no such sample, or it is too old.
+    pub(super) fn dated(
+        &self,
+        slot: usize,
+        readings: Readings,
+        newest: Option<f64>,
+    ) -> Result<Readings, Failure> {
+        let nothing = || Failure::new(Cause::NoData, "there are no samples behind the value");
+        let newest = newest.and_then(timestamp).ok_or_else(nothing)?;
+        let age = elapsed(newest, self.instant(slot));
+        if age > self.max_age {
+            let (age, most) = (format_duration(age), format_duration(self.max_age));
+            let message = format!("the newest sample is {age} old, more than {most}");
+            return Err(Failure::new(Cause::Stale, message));
+        }
+        Ok(readings.time("age", age).sampled_at(newest))
     }
 
     async fn post(
@@ -162,6 +186,13 @@ fn seconds(at: Timestamp) -> String {
     format!("{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
 }
 
+/// An instant as Prometheus tells it.
+fn timestamp(seconds: f64) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "what is out of range is no instant")]
+    let millis = (seconds * 1000.0).round() as i64;
+    Timestamp::from_millisecond(millis).ok().filter(|_| seconds.is_finite())
+}
+
 /// Puts the values of an answer into their slots.
 fn sort(
     body: &[u8],
@@ -190,9 +221,8 @@ fn sort(
     let step_ms = i128::try_from(step.as_millis()).unwrap_or(i128::MAX).max(1);
     for (at, text) in result.into_iter().flat_map(|series| series.values) {
         let value = text.parse().map_err(|_| bad("a sample that is no number"))?;
-        #[expect(clippy::cast_possible_truncation, reason = "what is out of range has no slot")]
-        let millis = (at * 1000.0).round() as i64;
-        let since = i128::from(millis) - i128::from(start.as_millisecond());
+        let at = timestamp(at).ok_or_else(|| bad("a sample of no instant"))?;
+        let since = i128::from(at.as_millisecond()) - i128::from(start.as_millisecond());
         let slot = usize::try_from((since + step_ms / 2).div_euclid(step_ms)).ok();
         if let Some(slot) = slot.and_then(|slot| slots.get_mut(slot)) {
             slot.push(value);
