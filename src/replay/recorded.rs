@@ -23,3 +23,27 @@ pub fn tape(seen: Vec<(CheckPath, Observation)>, every: Duration) -> Option<Tape
     looks.sort_by_key(|look| look.at);
     Some(Tape { start, every, deployed: None, looks, restarts: Vec::new() })
 }
+
+#[cfg(test)]
+mod tests {
+    use launchgate_core::reading::Readings;
+    use launchgate_core::time::Moment;
+
+    use super::*;
+
+    #[test]
+    fn a_history_is_put_in_order() {
+        let seen = |at: &str| {
+            let at = Moment::at(at.parse().expect("an instant"));
+            let outcome = Ok(Readings::new());
+            let check = "health/errors".parse().expect("a path");
+            (check, Observation { at, took: Duration::ZERO, outcome })
+        };
+        let newest_first = vec![seen("2026-12-01T09:02:00Z"), seen("2026-12-01T09:00:30Z")];
+        let tape = tape(newest_first, Duration::from_secs(60)).expect("there is something");
+        assert_eq!(tape.start.to_string(), "2026-12-01T09:00:30Z");
+        let times: Vec<u64> = tape.looks.iter().map(|look| look.at.as_secs()).collect();
+        assert_eq!(times, [0, 90]);
+        assert_eq!(super::tape(Vec::new(), Duration::from_secs(60)), None);
+    }
+}

@@ -122,3 +122,122 @@ fn outcome(columns: &[&Column<'_>], slot: usize) -> Result<Readings, Failure> {
         (true, false) => Err(Failure::new(Cause::NoData, "there is no such series")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use launchgate_core::name::Name;
+    use launchgate_core::reading::{ReadingSpec, Unit};
+    use launchgate_core::scenario::parse;
+
+    use super::*;
+
+    /// A trigger that watches two checks.
+    fn subject() -> Subject {
+        let watched = |check: &str| Watched {
+            check: check.parse().expect("a path"),
+            every: Duration::from_secs(60),
+            specs: vec![
+                ReadingSpec::new("value", ReadingType::Number(Unit::Percent), ""),
+                ReadingSpec::new("trusted", ReadingType::Flag, ""),
+                ReadingSpec::new("output", ReadingType::Text, ""),
+            ],
+            kind: Name::of("prometheus"),
+            settings: serde_json::Value::Null,
+        };
+        Subject {
+            launch: Name::of("shop"),
+            trigger: Name::of("errors"),
+            breach: "value > 5%".to_owned(),
+            lasts: Duration::from_secs(300),
+            every: Duration::from_secs(60),
+            max_gap: Duration::from_secs(130),
+            limit: None,
+            watched: vec![watched("health/errors"), watched("health/front-door")],
+        }
+    }
+
+    fn told(text: &str) -> Result<Vec<String>, String> {
+        let scenario = parse(text).expect("it is well written");
+        let start = "2026-12-01T09:00:00Z".parse().expect("an instant");
+        let tape = of_scenario(&scenario, &subject(), start);
+        let tape = tape.map_err(|flaws| flaws[0].to_string())?;
+        let look = |look: &Look| {
+            let outcome = match &look.outcome {
+                Ok(readings) => {
+                    let show = |value: &Value| value.show(Unit::Percent);
+                    readings.values.iter().map(|(n, v)| format!("{n} {}", show(v))).collect()
+                }
+                Err(failure) => vec![failure.cause.to_string()],
+            };
+            format!("{:?} {}: {}", look.at, look.check.check, outcome.join(", "))
+        };
+        Ok(tape.looks.iter().map(look).collect())
+    }
+
+    #[test]
+    fn slots_become_looks_of_the_checks_that_are_named() {
+        let rows: [(&str, &str, &[&str]); 5] = [
+            ("one check", "errors/value 1 9", &["0ns errors: value 1%", "60s errors: value 9%"]),
+            (
+                "two checks",
+                "every 5s\nerrors/value 1\nhealth/front-door/trusted 0",
+                &["0ns errors: value 1%", "0ns front-door: trusted false"],
+            ),
+            (
+                "one reading is missing",
+                "errors/value 1 _\nerrors/trusted 1 1",
+                &["0ns errors: trusted true, value 1%", "60s errors: trusted true"],
+            ),
+            (
+                "all are",
+                "errors/value _ stale\nerrors/trusted _ _",
+                &["0ns errors: no_data", "60s errors: stale"],
+            ),
+            (
+                "the source refuses, whatever else is written",
+                "errors/value error NaN\nerrors/trusted 1 _",
+                &["0ns errors: refused", "60s errors: value NaN"],
+            ),
+        ];
+        for (row, text, expected) in rows {
+            let told = told(text);
+            assert_eq!(told, Ok(expected.iter().map(ToString::to_string).collect()), "{row}");
+        }
+    }
+
+    #[test]
+    fn series_of_nothing_that_is_watched_are_refused() {
+        let rows = [
+            (
+                "which check",
+                "value 1",
+                "1:1: `value` may be of health/errors or health/front-door (write it like `check/reading`)",
+            ),
+            (
+                "no such check",
+                "p99/value 1",
+                "1:1: the trigger watches no such check (it watches health/errors, health/front-door)",
+            ),
+            (
+                "no such reading",
+                "errors/trustd 1",
+                "1:1: health/errors has no reading `trustd` (did you mean `trusted`?)",
+            ),
+            (
+                "a text",
+                "errors/output 1",
+                "1:1: `output` is a text, and samples are numbers (leave the line out)",
+            ),
+            (
+                "a flag in between",
+                "errors/trusted 1 0.5",
+                "1:1: `trusted` is true or false, and 0.5 is neither (`1` stands for true, `0` for false)",
+            ),
+        ];
+        for (row, text, expected) in rows {
+            assert_eq!(told(text), Err(expected.to_owned()), "{row}");
+        }
+    }
+}

@@ -251,3 +251,57 @@ procedures:
     let output = daemon.ask(&["replay", shorter.to_str().unwrap(), "--recorded"]);
     assert_eq!(output.status.code(), Some(4), "nobody answers any more");
 }
+
+/// Half an hour of counters that grow steadily: 40 events a minute, 4 of them errors, all between 0.5 s and 1 s.
+#[test]
+fn the_ready_made_forms_are_replayed_too() {
+    if !need("prometheus") || !need("curl") {
+        return;
+    }
+    let prometheus = Prometheus::start(&[]);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let start = i64::try_from(now).unwrap() / 60 * 60 - 3600;
+    let grown = |name, labels, step: f64| {
+        let sample = |i: i32| (step * f64::from(i), (start + i64::from(i) * 15) * 1000);
+        Series { name, labels, samples: (0..120).map(sample).collect() }
+    };
+    prometheus.remote_write(&[
+        grown("requests_total", vec![("code", "200")], 9.0),
+        grown("requests_total", vec![("code", "500")], 1.0),
+        grown("took_seconds_bucket", vec![("le", "0.5")], 0.0),
+        grown("took_seconds_bucket", vec![("le", "1")], 10.0),
+        grown("took_seconds_bucket", vec![("le", "+Inf")], 10.0),
+        grown("took_seconds_count", vec![], 10.0),
+    ]);
+    let folder = TempDir::new("replay");
+    let launch = std::fs::read_to_string(fixture("launch.yaml")).unwrap();
+    let launch = launch.replace("http://127.0.0.1:9090", &prometheus.url());
+    let (before, rest) = launch.split_once("          query:").unwrap();
+    let after = rest.split_once("unit: percent\n").unwrap().1;
+    let rows = [
+        (
+            "error_rate: { total: requests_total, errors: 'requests_total{code=\"500\"}' }",
+            "%",
+            10.0,
+            Some(300.0),
+        ),
+        ("latency: { histogram: took_seconds, quantile: 0.5 }", "s", 0.75, None),
+    ];
+    for (form, unit, value, fired) in rows {
+        let text = format!("{before}          {form}\n{after}");
+        let text = text.replace("1%", &format!("1{unit}")).replace("5%", &format!("5{unit}"));
+        let file = folder.write("launch.yaml", &text);
+        let instant =
+            |minute: i64| jiff::Timestamp::from_second(start + minute * 60).unwrap().to_string();
+        let (from, to) = (instant(2), instant(28));
+        let asked = ["--trigger", "error-rate", "--prometheus", "--from", &from, "--to", &to];
+        let asked = [&[file.to_str().unwrap()], &asked[..], &["--format", "json"]].concat();
+        let replayed = answer(&replay(&asked));
+        let readings = &replayed["samples"][9]["readings"];
+        let near = |key: &str, to: f64| {
+            readings[key].as_f64().is_some_and(|value| (value / to - 1.0).abs() < 0.01)
+        };
+        assert!(near("value", value) && near("traffic", 40.0), "{form}: {readings:#}");
+        assert_eq!(replayed["fired_after"].as_f64(), fired, "{form}");
+    }
+}
