@@ -21,11 +21,8 @@ use crate::run::IllegalEvent;
 use crate::scenario::Window;
 use crate::state::{Effect, Event, Rejected, Saved, State};
 use crate::time::Moment;
-use crate::trigger::{Status, Trigger};
+use crate::trigger::{Flag, Status, Trigger};
 
-/// How long before the first look the deployment began, unless the tape says otherwise: as long as a deployment is too
-/// young to be judged, and no longer, so that the first look counts and nothing was missed until then.
-pub const LEAD: Duration = Duration::from_secs(60);
 /// The longest time between two ticks; the daemon's own.
 const TICK: Duration = Duration::from_secs(1);
 /// About how many ticks a replay may take; a longer tape has them further apart.
@@ -38,12 +35,15 @@ pub struct Tape {
     pub start: Timestamp,
     /// About how far apart the looks are.
     pub every: Duration,
-    /// When the deployment began; [`LEAD`] before the start if not said.
+    /// When the deployment began. If not said, just as long before the start as the trigger leaves a deployment alone:
+    /// the first look counts, and nothing was missed until then.
     pub deployed: Option<Duration>,
     /// The looks, oldest first.
     pub looks: Vec<Look>,
     /// When the daemon was down, oldest first: it looked at nothing, and came up from what it had kept.
     pub restarts: Vec<Window>,
+    /// Whether the source can be asked afterwards for what was not looked at, as the daemon does where it can.
+    pub remembers: bool,
 }
 
 /// One look of a tape.
@@ -101,6 +101,8 @@ pub struct Transition {
     pub state: Status,
     /// The breach time that is credited.
     pub credit: Duration,
+    /// What stands beside it.
+    pub flags: Vec<Flag>,
     /// The sentence for people.
     pub because: String,
 }
@@ -145,7 +147,7 @@ fn alone(plan: &Plan, trigger: &Name) -> Result<Plan, ReplayError> {
 
 /// Whether a trigger watches a check.
 pub fn watches(trigger: &Trigger, check: &CheckPath) -> bool {
-    trigger.check == *check
+    trigger.watch.checks().contains(&check)
 }
 
 /// Something that happens at a time of the tape; of what happens at once, the first comes first.
@@ -161,7 +163,9 @@ struct Player<'t> {
     tape: &'t Tape,
     /// The first look that is played.
     first: usize,
-    /// The moment at which the tape's time is `origin`.
+    /// How long before its first look a deployment begins.
+    lead: Duration,
+    /// The moment that lies by that much before the tape's start.
     base: Moment,
     at: Duration,
     state: State,
@@ -173,8 +177,9 @@ impl<'t> Player<'t> {
     /// A player that begins with the tape's look at `first`.
     fn new(plan: Arc<Plan>, tape: &'t Tape, first: usize) -> Result<Self, ReplayError> {
         let begins = tape.looks.get(first).map(|look| look.at).unwrap_or_default();
-        let lead = SignedDuration::try_from(LEAD).unwrap_or_default();
-        let base = tape.start.checked_sub(lead).unwrap_or(tape.start);
+        let lead = plan.triggers[0].arm_delay;
+        let base = SignedDuration::try_from(lead).ok();
+        let base = base.and_then(|lead| tape.start.checked_sub(lead).ok()).unwrap_or(tape.start);
         let state = State::new(plan);
         let course = Course {
             transitions: Vec::new(),
@@ -185,6 +190,7 @@ impl<'t> Player<'t> {
         let mut player = Self {
             tape,
             first,
+            lead,
             base: Moment::at(base),
             at: begins,
             state,
@@ -204,7 +210,7 @@ impl<'t> Player<'t> {
     }
 
     fn moment(&self, at: Duration) -> Moment {
-        self.base.plus(LEAD.saturating_add(at))
+        self.base.plus(self.lead.saturating_add(at))
     }
 
     /// What happens, in order.
@@ -284,13 +290,35 @@ impl<'t> Player<'t> {
     fn apply(&mut self, event: Event, now: Moment) -> Result<bool, ReplayError> {
         let effects = self.state.apply(event, now)?;
         let changed = !effects.is_empty();
+        let mut asked = Vec::new();
         for effect in effects {
-            // Whatever else is asked for lies outside, and a replay touches nothing there.
-            if let Effect::Persist(record) = effect {
-                self.saved.keep(record)?;
+            match effect {
+                Effect::Persist(record) => self.saved.keep(record)?,
+                Effect::LookBack { check, from, to } => asked.push((check, from, to)),
+                // These lie outside, and a replay touches nothing there.
+                Effect::Perform(_) | Effect::Send(_) => {}
             }
         }
+        // Everything is kept before the source is asked.
+        for (check, from, to) in asked.into_iter().filter(|_| self.tape.remembers) {
+            let history = self.history(&check, from, to);
+            self.apply(Event::LookedBack { check, history }, now)?;
+        }
         Ok(changed)
+    }
+
+    /// What the tape has of a check between two instants, whether it was looked at or not.
+    fn history(&self, check: &CheckPath, from: Timestamp, to: Timestamp) -> Vec<Observation> {
+        let within = |look: &&Look| {
+            let at = self.tape.instant(look.at);
+            look.check == *check && at > from && at < to
+        };
+        let seen = |look: &Look| Observation {
+            at: self.moment(look.at),
+            took: Duration::ZERO,
+            outcome: look.outcome.clone(),
+        };
+        self.tape.looks.iter().filter(within).map(seen).collect()
     }
 
     /// Looks where the trigger stands now, and writes down if that is new.
@@ -304,6 +332,7 @@ impl<'t> Player<'t> {
                 at: self.at,
                 state: now.state,
                 credit,
+                flags: now.flags.clone(),
                 because: now.because.clone(),
             });
             if now.state == Status::Fired && self.course.fired.is_none() {

@@ -42,6 +42,10 @@ pub(super) async fn run(args: Replay, terminal: Terminal) -> Result<Exit, Failed
     for incident in &args.incidents {
         incidents.push(incident.on(tape.start).map_err(Failed::usage)?);
     }
+    if args.sweep.is_some() && subject.window.is_some() {
+        let message = format!("{id} {}: it has no `for` to sweep", subject.fires());
+        return Err(Failed::usage(message));
+    }
     let plan = Arc::clone(&compiled.plan);
     let broken = |error: launchgate_core::replay::ReplayError| Failed::internal(error.to_string());
     let answer = match (&args.sweep, args.format) {

@@ -19,6 +19,7 @@ pub fn course(subject: &Subject, tape: &Tape, course: &Course, origin: Origin) -
                 "at": tape.instant(transition.at).to_string(),
                 "state": transition.state.name(),
                 "credit": transition.credit.as_secs_f64(),
+                "flags": transition.flags,
                 "because": transition.because,
             })
         })
@@ -74,7 +75,7 @@ fn head(subject: &Subject, tape: &Tape, origin: Origin) -> Map<String, Value> {
         ("launch", json!(subject.launch)),
         ("trigger", json!(subject.trigger)),
         ("checks", json!(checks)),
-        ("breach", json!(subject.breach)),
+        ("rule", json!(subject.rule)),
         ("every", json!(tape.every.as_secs_f64())),
         ("max_gap", json!(subject.max_gap.as_secs_f64())),
         ("origin", json!(origin.name())),

@@ -72,7 +72,14 @@ pub async fn tape(
         }
     }
     looks.sort_by_key(|look| look.at);
-    Ok(Tape { start: span.from, every: span.step, deployed: None, looks, restarts: Vec::new() })
+    Ok(Tape {
+        start: span.from,
+        every: span.step,
+        deployed: None,
+        looks,
+        restarts: Vec::new(),
+        remembers: true,
+    })
 }
 
 fn settings(watched: &Watched) -> Result<Settings, Failure> {

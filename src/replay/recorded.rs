@@ -21,7 +21,7 @@ pub fn tape(seen: Vec<(CheckPath, Observation)>, every: Duration) -> Option<Tape
     };
     let mut looks: Vec<Look> = seen.into_iter().map(look).collect();
     looks.sort_by_key(|look| look.at);
-    Some(Tape { start, every, deployed: None, looks, restarts: Vec::new() })
+    Some(Tape { start, every, deployed: None, looks, restarts: Vec::new(), remembers: false })
 }
 
 #[cfg(test)]

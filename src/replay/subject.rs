@@ -7,6 +7,7 @@ use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::reading::{ReadingSpec, Unit};
 use launchgate_core::replay::watches;
 use launchgate_core::time::format_duration;
+use launchgate_core::trigger::Window;
 use serde_json::Value;
 
 use crate::settings::launch::Compiled;
@@ -18,17 +19,19 @@ pub struct Subject {
     pub launch: Name,
     /// The trigger.
     pub trigger: Name,
-    /// What counts as breach.
-    pub breach: String,
+    /// What it watches, in words.
+    pub rule: String,
     /// Its `for`.
     pub lasts: Duration,
+    /// The breaches among the last looks that it fires at in place of a `for`.
+    pub window: Option<Window>,
     /// How often it is looked.
     pub every: Duration,
     /// The longest time between two breach samples that still counts.
     pub max_gap: Duration,
     /// The limit, where the breach is nothing but one number beyond one.
     pub limit: Option<Limit>,
-    /// The checks that it watches.
+    /// The checks that it watches; the one at whose looks it is judged is the last.
     pub watched: Vec<Watched>,
 }
 
@@ -58,6 +61,8 @@ pub struct Watched {
     pub kind: Name,
     /// The settings of its probe.
     pub settings: Value,
+    /// Whether its source can be asked for what was.
+    pub keeps_history: bool,
 }
 
 impl Subject {
@@ -68,15 +73,23 @@ impl Subject {
         let checks = plan.checks().map(|(_, check)| check);
         let watched = checks.filter(|check| watches(trigger, &check.path)).filter_map(|check| {
             let Question::Probe { kind, settings } = &check.question else { return None };
+            let probe = compiled.probes.get(&check.path)?;
             Some(Watched {
                 check: check.path.clone(),
                 every: check.every,
-                specs: compiled.probes.get(&check.path)?.readings(),
+                specs: probe.readings(),
+                keeps_history: probe.keeps_history(),
                 kind: kind.clone(),
                 settings: settings.clone(),
             })
         });
-        let limit = trigger.breach.limit().map(|limit| Limit {
+        let mut watched: Vec<Watched> = watched.collect();
+        watched.sort_by_key(|watched| watched.check == *trigger.watch.clock());
+        let (limit, rule) = match trigger.watch.children.as_slice() {
+            [only] => (only.breach.limit(), format!("`{}` of {}", only.breach, only.check)),
+            _ => (None, format!("`{}`", trigger.watch)),
+        };
+        let limit = limit.map(|limit| Limit {
             reading: limit.reading.name.clone(),
             unit: limit.reading.kind.unit(),
             value: limit.value,
@@ -85,12 +98,13 @@ impl Subject {
         Some(Self {
             launch: plan.launch.clone(),
             trigger: id.clone(),
-            breach: trigger.breach.to_string(),
+            rule,
             lasts: trigger.lasts,
+            window: trigger.window,
             every: trigger.every,
             max_gap: trigger.max_gap,
             limit,
-            watched: watched.collect(),
+            watched,
         })
     }
 
@@ -101,14 +115,20 @@ impl Subject {
     }
 
     /// The rule without its duration, in a line.
-    pub fn rule(&self) -> String {
-        format!(
-            "{}: `{}` of {}, looked at every {}, gaps of up to {} count",
-            self.trigger,
-            self.breach,
-            self.checks(),
-            format_duration(self.every),
-            format_duration(self.max_gap)
-        )
+    pub fn told(&self) -> String {
+        let every = format_duration(self.every);
+        let gap = format_duration(self.max_gap);
+        let Self { trigger, rule, .. } = self;
+        format!("{trigger}: {rule}, looked at every {every}, gaps of up to {gap} count")
+    }
+
+    /// What it takes to fire.
+    pub fn fires(&self) -> String {
+        match self.window {
+            None => format!("fires after {}", format_duration(self.lasts)),
+            Some(Window { breaches, of }) => {
+                format!("fires at {breaches} breaches among {of} looks")
+            }
+        }
     }
 }

@@ -43,7 +43,8 @@ pub fn of_scenario(
         }
     }
     let restarts = scenario.restarts.clone();
-    Ok(Tape { start, every, deployed: scenario.deploy, looks, restarts })
+    let remembers = subject.watched.iter().all(|watched| watched.keeps_history);
+    Ok(Tape { start, every, deployed: scenario.deploy, looks, restarts, remembers })
 }
 
 /// A series and the reading that it is of.
@@ -145,12 +146,14 @@ mod tests {
             ],
             kind: Name::of("prometheus"),
             settings: serde_json::Value::Null,
+            keeps_history: true,
         };
         Subject {
             launch: Name::of("shop"),
             trigger: Name::of("errors"),
-            breach: "value > 5%".to_owned(),
+            rule: "value > 5%".to_owned(),
             lasts: Duration::from_secs(300),
+            window: None,
             every: Duration::from_secs(60),
             max_gap: Duration::from_secs(130),
             limit: None,

@@ -19,8 +19,7 @@ const INDENT: usize = 33;
 
 /// What a trigger made of a tape: its changes, a plot, and the answer.
 pub fn course(subject: &Subject, tape: &Tape, course: &Course, origin: Origin) -> String {
-    let lasts = format_duration(subject.lasts);
-    let mut text = wrapped(&format!("{}; fires after {lasts}", subject.rule()), 0);
+    let mut text = wrapped(&format!("{}; {}", subject.told(), subject.fires()), 0);
     text += &remarks(subject, tape);
     text += &format!("\n{:>10}  {:<10} {:>8}  because\n", "after", "state", "credited");
     for transition in &course.transitions {
@@ -121,7 +120,7 @@ fn numeric(subject: &Subject, tape: &Tape) -> Option<(Name, Unit)> {
 
 /// What came of each duration, as a table.
 pub fn sweep(subject: &Subject, tape: &Tape, rows: &[Row], incidents: &[Window]) -> String {
-    let mut text = wrapped(&subject.rule(), 0);
+    let mut text = wrapped(&subject.told(), 0);
     text += &remarks(subject, tape);
     text +=
         &wrapped(&format!("{} looks over {}", tape.looks.len(), format_duration(tape.end())), 0);

@@ -22,6 +22,7 @@ fn tape(looks: &str) -> Tape {
         deployed: None,
         looks: looks.chars().enumerate().map(look).collect(),
         restarts: Vec::new(),
+        remembers: false,
     }
 }
 
@@ -79,15 +80,24 @@ fn a_restart_keeps_what_was_credited_and_sees_nothing_meanwhile() {
     tape.restarts = vec![window("29s..44s")];
     let fired = played(&tape).fired.map(|at| at.as_secs());
     assert_eq!(fired, Some(80), "the 20 s around a long one are not");
+    tape.remembers = true;
+    let fired = played(&tape).fired.map(|at| at.as_secs());
+    assert_eq!(fired, Some(60), "they are where the source remembers them");
 }
 
 #[test]
 fn a_deployment_on_the_tape_arms_from_there() {
-    let mut tape = tape(&"b".repeat(40));
-    tape.deployed = Some(Duration::from_secs(20));
-    let course = played(&tape);
+    let mut good_before = tape(&format!("gggg{}", "b".repeat(40)));
+    good_before.deployed = Some(Duration::from_secs(20));
+    let course = played(&good_before);
     assert_eq!(course.transitions[0].state, Status::Disarmed);
-    assert!(course.fired.is_some_and(|at| at.as_secs() >= 80), "{:?}", course.fired);
+    assert_eq!(course.fired.map(|at| at.as_secs()), Some(80));
+    let mut bad_before = tape(&"b".repeat(40));
+    bad_before.deployed = good_before.deployed;
+    let course = played(&bad_before);
+    assert_eq!(course.fired, None, "the deployment is not to blame");
+    let last = course.transitions.last().unwrap();
+    assert!(last.flags.contains(&Flag::Preexisting), "{last:?}");
 }
 
 #[test]
