@@ -45,7 +45,7 @@ pub(super) fn plot(points: &[Point], scale: Option<Scale>) -> String {
     });
     let (Some(scale), Some(ends)) = (scale, ends) else {
         let columns = columns(points, WIDTH - 2, true);
-        return format!("{}{}", states(&columns, points, 2), legend(points));
+        return format!("{}  {}\n", states(&columns, points, 2), legend(points).join(", "));
     };
     let axis = Axis::new(ends, scale);
     let columns = columns(points, WIDTH - axis.margin(), scale.limit.is_none_or(|(_, up)| up));
@@ -57,7 +57,11 @@ pub(super) fn plot(points: &[Point], scale: Option<Scale>) -> String {
         text += &format!("{}\n", line.trim_end());
     }
     text += &states(&columns, points, axis.margin());
-    text + &legend(points)
+    let mut words = legend(points);
+    if points.iter().any(|point| point.value.is_none() && point.state.is_some()) {
+        words.push("? no number".to_owned());
+    }
+    text + &format!("  {}\n", words.join(", "))
 }
 
 /// What stands in one column: a look, or several.
@@ -174,7 +178,7 @@ fn letter(state: Option<Status>) -> char {
 }
 
 /// What the letters say, in the order in which they come up.
-fn legend(points: &[Point]) -> String {
+fn legend(points: &[Point]) -> Vec<String> {
     let mut met: Vec<Option<Status>> = Vec::new();
     for point in points {
         if !met.contains(&point.state) {
@@ -184,11 +188,7 @@ fn legend(points: &[Point]) -> String {
     let told = |state: Option<Status>| {
         format!("{} {}", letter(state), state.map_or("the daemon was down", Status::name))
     };
-    let mut words: Vec<String> = met.into_iter().map(told).collect();
-    if points.iter().any(|point| point.value.is_none() && point.state.is_some()) {
-        words.push("? no number".to_owned());
-    }
-    format!("  {}\n", words.join(", "))
+    met.into_iter().map(told).collect()
 }
 
 #[cfg(test)]
