@@ -16,6 +16,7 @@ mod listener;
 pub mod postman;
 pub mod rehearse;
 pub mod render;
+pub mod replay;
 pub mod runner;
 pub mod settings;
 pub mod store;

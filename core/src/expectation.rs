@@ -37,6 +37,17 @@ pub struct Judged {
     pub because: String,
 }
 
+/// A number that a reading is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit<'e> {
+    /// The reading.
+    pub reading: &'e ReadingSpec,
+    /// The number, in the base of the reading's unit.
+    pub value: f64,
+    /// Whether the expectation holds above it, rather than below.
+    pub above: bool,
+}
+
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -113,6 +124,24 @@ impl Expectation {
     pub fn compile(text: &str, specs: &[ReadingSpec]) -> Result<Self, Problem> {
         let predicate = parser::parse(text, specs)?;
         Ok(Self { source: text.trim().to_owned(), predicate })
+    }
+
+    /// The limit, where this is nothing but one number compared with one; nothing where it says more than that.
+    pub fn limit(&self) -> Option<Limit<'_>> {
+        let Predicate::Compare(Operand::Reading(reading), op, Operand::Literal(limit, _)) =
+            &self.predicate
+        else {
+            return None;
+        };
+        let above = match op {
+            Op::Greater | Op::GreaterEqual => true,
+            Op::Less | Op::LessEqual => false,
+            Op::Equal | Op::NotEqual | Op::In | Op::Contains | Op::Matches => return None,
+        };
+        match limit {
+            Value::Number(value) => Some(Limit { reading, value: *value, above }),
+            Value::NotFinite(_) | Value::Flag(_) | Value::Text(_) | Value::Texts(_) => None,
+        }
     }
 
     /// Judges readings.

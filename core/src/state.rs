@@ -10,7 +10,7 @@ mod rehearsals;
 mod restore;
 mod runs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod triggers;
 
 use std::collections::{BTreeMap, HashMap};

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use launchgate_core::audit::Head;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
 use crate::render::Format;
+use crate::replay::{Incident, Sweep, When};
 
 /// May we launch, and must we roll back?
 #[derive(Debug, Parser)]
@@ -88,6 +89,12 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Say when a trigger would have fired, over samples that are written down, recorded or in Prometheus.
+    #[command(
+        after_help = "Exit codes: 0 replayed, whether it fired or not; 3 a mistake in the launch file, the \
+                            samples or the command; 4 the daemon or Prometheus cannot be reached; 5 internal error."
+    )]
+    Replay(Box<Replay>),
     /// Print the JSON Schema of launch files.
     Schema,
     /// Show a whole launch on this machine: gates, a breach, a rollback. Installs nothing, needs nothing.
@@ -370,6 +377,56 @@ pub struct Decide {
     /// The daemon.
     #[command(flatten)]
     pub daemon: Daemon,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("looks").required(true).args(["samples", "prometheus", "recorded"])))]
+pub struct Replay {
+    /// The launch file.
+    pub file: PathBuf,
+    /// The trigger; may be left out when the launch file has one.
+    #[arg(long)]
+    pub trigger: Option<Name>,
+    /// Replay samples that are written down, such as `value 1x10 9x5`.
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
+    /// Replay what the check's own query yields over time, from its own Prometheus.
+    #[arg(long)]
+    pub prometheus: bool,
+    /// Replay what the daemon has seen.
+    #[arg(long)]
+    pub recorded: bool,
+    /// Where the time asked of Prometheus begins: an instant, or how long ago; an hour before its end if not given.
+    #[arg(long, requires = "prometheus", value_name = "WHEN")]
+    pub from: Option<When>,
+    /// Where it ends; now if not given.
+    #[arg(long, requires = "prometheus", value_name = "WHEN")]
+    pub to: Option<When>,
+    /// How far apart the samples are; as the check looks if not given.
+    #[arg(long, requires = "prometheus", value_parser = parse_duration)]
+    pub step: Option<std::time::Duration>,
+    /// Try several durations, such as `for=1m..10m/1m`, and compare them; after each firing the trigger is armed anew.
+    #[arg(long, value_name = "RANGE")]
+    pub sweep: Option<Sweep>,
+    /// When something was truly wrong, for --sweep: `10m..40m` from the first sample, or two instants.
+    #[arg(long = "incident", requires = "sweep", value_name = "FROM..TO")]
+    pub incidents: Vec<Incident>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// A form of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 fn parse_duration(text: &str) -> Result<std::time::Duration, String> {

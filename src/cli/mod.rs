@@ -7,6 +7,7 @@ mod exit;
 mod offline;
 mod online;
 mod rehearse;
+mod replay;
 mod serve;
 mod terminal;
 
@@ -73,6 +74,7 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
             audit::export(after, &daemon).await
         }
         Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args, terminal),
+        Command::Replay(args) => replay::run(*args, terminal).await,
         Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => online::sign(args, terminal).await,

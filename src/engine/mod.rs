@@ -270,7 +270,10 @@ impl Engine {
                 Effect::LookAt(perform) => {
                     tracing::warn!(run = %perform.run, step = %perform.step.id, attempt = perform.attempt, "a step was under way");
                 }
-                Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => {}
+                Effect::Persist(_)
+                | Effect::Send(_)
+                | Effect::LookBack { .. }
+                | Effect::Rehearse { .. } => {}
             }
             (self.performer)(self.state.plan(), effect);
         }

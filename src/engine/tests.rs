@@ -111,7 +111,10 @@ impl Rig {
                     match effect {
                         Effect::Perform(perform) => begun.lock().unwrap().push(*perform),
                         Effect::LookAt(perform) => looked_at.lock().unwrap().push(*perform),
-                        Effect::Persist(_) | Effect::Send(_) | Effect::LookBack { .. } => {}
+                        Effect::Persist(_)
+                        | Effect::Send(_)
+                        | Effect::LookBack { .. }
+                        | Effect::Rehearse { .. } => {}
                     }
                 })
             },

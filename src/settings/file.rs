@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostics;
 ///
 /// # Errors
 /// What keeps it from being read, as the one problem of the file.
-pub(super) fn read(path: &Path, most: u64) -> Result<String, Diagnostics> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<String, Diagnostics> {
     let name = path.display().to_string();
     let fail = |message: String| Diagnostics::of_file(&name, 1, message);
     let unreadable = |error: std::io::Error| fail(format!("the file cannot be read: {error}"));

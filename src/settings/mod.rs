@@ -3,6 +3,6 @@
 pub mod daemon;
 pub mod diagnostic;
 pub mod document;
-mod file;
+pub(crate) mod file;
 pub mod launch;
 mod secrets;

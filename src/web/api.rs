@@ -28,8 +28,10 @@ use crate::render::{Format, FormatError, Options, render};
 
 type Answer<T> = Result<T, ApiError>;
 
-/// How much history a check's answer has.
+/// How much history a check's answer has unless more is asked for.
 const HISTORY: usize = 200;
+/// The most that can be asked for; a store keeps no more.
+const MOST_HISTORY: usize = 1_000;
 
 pub(super) fn find<'a>(app: &'a App, launch: &str) -> Answer<&'a Handle> {
     app.launches.get(launch).ok_or_else(|| ApiError::not_found(format!("launch `{launch}`")))
@@ -144,9 +146,15 @@ pub(super) async fn checklist(
     Ok(Json(json!(found.ok_or_else(|| ApiError::not_found(format!("checklist `{list}`")))?)))
 }
 
+#[derive(Deserialize)]
+pub(super) struct Long {
+    limit: Option<usize>,
+}
+
 pub(super) async fn check(
     State(app): State<App>,
     Path((launch, list, check)): Path<(String, String, String)>,
+    Query(long): Query<Long>,
 ) -> Answer<Json<Value>> {
     let handle = find(&app, &launch)?;
     let report = handle.report();
@@ -159,9 +167,10 @@ pub(super) async fn check(
         .find(|c| c.id == path)
         .ok_or_else(missing)?;
     let (store, name) = (app.store.clone(), handle.launch().clone());
+    let limit = long.limit.unwrap_or(HISTORY).min(MOST_HISTORY);
     let history = tokio::task::spawn_blocking(move || {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.history(&name, &path, HISTORY)
+        store.history(&name, &path, limit)
     });
     let history =
         history.await.map_err(|e| e.to_string()).and_then(|r| r.map_err(|e| e.to_string()));

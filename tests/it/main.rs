@@ -13,6 +13,7 @@ mod probe_metrics;
 mod probe_postgres;
 mod probe_prometheus;
 mod rehearsal;
+mod replay;
 mod rig;
 mod rigs_smoke;
 mod rollback;

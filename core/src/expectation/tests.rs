@@ -134,3 +134,22 @@ fn what_is_not_known_stays_unknown_under_every_spelling() {
     assert_eq!(mixed.evaluate(&nan.clone().flag("trusted", true)).truth, Truth::True);
     assert_eq!(mixed.evaluate(&nan.flag("trusted", false)).truth, Truth::Unknown(Cause::Nan));
 }
+
+#[test]
+fn a_limit_is_one_number_beyond_which_one_reading_lies() {
+    let rows = [
+        ("value > 5", Some((5.0, true))),
+        ("value >= 5", Some((5.0, true))),
+        ("value < 5", Some((5.0, false))),
+        ("value <= 5", Some((5.0, false))),
+        ("value == 5", None),
+        ("value > 5 or trusted", None),
+        ("not value > 5", None),
+        ("trusted", None),
+    ];
+    for (text, limit) in rows {
+        let expectation = Expectation::compile(text, &specs()).unwrap();
+        let found = expectation.limit().map(|limit| (limit.value, limit.above));
+        assert_eq!(found, limit, "{text}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The kernel as a whole: rows that tell a launch, and properties that hold over every sequence of events.
 
-mod launch;
+pub(crate) mod launch;
 mod orders;
 mod properties;
 

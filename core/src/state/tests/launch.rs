@@ -75,7 +75,7 @@ fn step(id: &'static str, action: &'static str, settings: serde_json::Value) -> 
 }
 
 /// Two checks and a signature before the launch, one check after it, one trigger, one rollback of three steps.
-pub(super) fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let (minute, often) = (Duration::from_secs(60), Duration::from_secs(5));
     let breach = expectation("value > 5%");
     let watched = "health/errors".parse().unwrap();
