@@ -296,7 +296,10 @@ impl<'t> Player<'t> {
                 Effect::Persist(record) => self.saved.keep(record)?,
                 Effect::LookBack { check, from, to } => asked.push((check, from, to)),
                 // These lie outside, and a replay touches nothing there.
-                Effect::Perform(_) | Effect::Send(_) => {}
+                Effect::Perform(_)
+                | Effect::Send(_)
+                | Effect::Rehearse { .. }
+                | Effect::LookAt(_) => {}
             }
         }
         // Everything is kept before the source is asked.
