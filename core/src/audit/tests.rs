@@ -55,7 +55,9 @@ fn log() -> Vec<Line> {
 
 fn verified(lines: &[Line], known: Option<&Head>) -> Result<Head, Broken> {
     let mut chain = Chain::new(shop());
-    known.into_iter().for_each(|head| chain.must_hold(head));
+    for head in known {
+        chain.must_hold(head);
+    }
     lines.iter().try_for_each(|line| chain.take(line, &is_signed))?;
     chain.end().cloned()
 }
