@@ -11,6 +11,7 @@ use launchgate_core::run::Ended;
 use launchgate_core::state::{Event, Perform};
 
 use crate::actions::{Around, Attempt, Done};
+use crate::crash;
 
 /// How much longer than its timeout an action may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ fn take_on(around: Around, perform: Perform, found: bool) {
     let handle = around.handle.clone();
     let attempt = Arc::new(Attempt::new(around, perform.clone()));
     tokio::spawn(async move {
+        crash::point("begin", perform.step.id.as_str());
         let limit = perform.step.timeout.saturating_add(GRACE);
         let made = Arc::clone(&attempt);
         let action = async move { if found { made.look().await } else { made.make().await } };
@@ -44,6 +46,7 @@ fn take_on(around: Around, perform: Perform, found: bool) {
                 verified => verified,
             };
         }
+        crash::point("done", perform.step.id.as_str());
         tracing::warn!(run = %perform.run, step = %perform.step.id, ?how, "a step ended");
         let (run, step, attempt) = (perform.run, perform.index, perform.attempt);
         handle.tell(Event::StepEnded { run, step, attempt, how, evidence }).await;

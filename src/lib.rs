@@ -5,6 +5,7 @@
 pub mod actions;
 pub mod cli;
 pub mod clock;
+mod crash;
 pub mod daemon;
 pub mod demo;
 pub mod engine;

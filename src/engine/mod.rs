@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::crash;
 use crate::store::{Store, StoreError};
 
 /// How many events may wait.
@@ -224,9 +225,11 @@ impl Engine {
         }
         let launch = self.state.plan().launch.clone();
         let (at, records) = (self.clock.now().wall, self.held.records());
+        crash::records("before", self.state.runs(), &records);
         let kept = with(&self.store, move |store| store.commit(&launch, at, &records)).await;
         match kept {
             Ok(()) => {
+                crash::records("committed", self.state.runs(), &self.held.records());
                 if self.trouble.take().is_some() {
                     tracing::info!("the store can be written again; everything held is kept");
                 }
@@ -262,6 +265,7 @@ impl Engine {
     }
 
     fn act(&mut self) {
+        crash::effects("published", &self.waiting);
         for effect in self.waiting.drain(..) {
             match &effect {
                 Effect::Perform(perform) => {

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit;
+mod crash;
 mod demo;
 mod gate;
 mod launch_file;
+mod one_run;
 mod probe_backup;
 mod probe_hsts;
 mod probe_http;
@@ -17,5 +19,6 @@ mod replay;
 mod rig;
 mod rigs_smoke;
 mod rollback;
+mod rollback_messages;
 mod shim;
 mod tidy;

@@ -26,6 +26,7 @@ pub(super) use self::folder::{End, Exit};
 use self::folder::{Folder, Look, bounded, write_whole};
 pub(super) use self::order::Order;
 pub use self::process::main;
+use crate::crash;
 
 /// The outputs that are kept, by the names of their files.
 const OUTPUTS: [&str; 2] = ["stdout", "stderr"];
@@ -122,10 +123,12 @@ impl Shims {
         command.arg0("launchgate").args(&self.arguments).arg(self.attempt(perform).path());
         command.env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut shim = command.spawn()?;
+        crash::point("spawned", perform.step.id.as_str());
         if let Some(mut input) = shim.stdin.take() {
             // One that goes before it has read everything says why.
             drop(input.write_all(&told).await);
         }
+        crash::point("ordered", perform.step.id.as_str());
         let mut complaint = Vec::new();
         if let Some(errors) = shim.stderr.take() {
             errors.take(MAX_COMPLAINT).read_to_end(&mut complaint).await?;

@@ -4,10 +4,13 @@
 
 pub(crate) mod daemon;
 pub(crate) mod dns;
+pub(crate) mod eight;
+pub(crate) mod mortal;
 pub(crate) mod nginx;
 pub(crate) mod pgbackrest;
 pub(crate) mod pki;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod recorder;
 pub(crate) mod service;
