@@ -55,7 +55,7 @@ pub(crate) fn effects(place: &str, effects: &[Effect]) {
     for effect in effects {
         match effect {
             Effect::Perform(perform) | Effect::LookAt(perform) => {
-                point(place, perform.step.id.as_str())
+                point(place, perform.step.id.as_str());
             }
             Effect::Send(_) => point(place, "message"),
             _ => {}

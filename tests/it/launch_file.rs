@@ -82,7 +82,7 @@ fn ten_thousand_checks_compile_in_seconds() {
         compile_text("big.yaml", &text, ".".into(), &builtin()).map_err(|e| e.to_string());
     assert_eq!(compiled.map(|c| c.probes.len()), Ok(10_000));
     let took = began.elapsed();
-    assert!(took.as_secs() < 30, "{took:?} in an unoptimised build");
+    assert!(took.as_secs() < 120, "{took:?} in an unoptimised build");
 }
 
 #[test]

@@ -104,14 +104,18 @@ fn understood(words: &str) -> Result<String, String> {
     let mut command = Cli::command();
     command.build();
     let mut at = &command;
-    for word in words.split_whitespace() {
+    let mut words = words.split_whitespace();
+    while let Some(word) = words.next() {
         if let Some(next) = at.find_subcommand(word) {
             at = next;
         } else if let Some(flag) = word.strip_prefix("--") {
             let flag = flag.trim_end_matches(|c: char| !c.is_alphanumeric());
             let flag = flag.split('=').next().unwrap_or_default();
-            if !at.get_arguments().any(|arg| arg.get_long() == Some(flag)) {
+            let Some(known) = at.get_arguments().find(|arg| arg.get_long() == Some(flag)) else {
                 return Err(format!("`{}` has no --{flag}", at.get_name()));
+            };
+            if known.get_action().takes_values() && !word.contains('=') {
+                words.next();
             }
         } else if at.has_subcommands() {
             return Err(format!("`{}` has no subcommand `{word}`", at.get_name()));
