@@ -1,19 +1,23 @@
 //! From a real Prometheus to a real script: a breach that lasts rolls back, once, through a kill and a restart; a source
 //! that is gone rolls back nothing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::rig::daemon::Daemon;
-use crate::rig::process::need;
+use crate::rig::process::{need, poll_until};
 use crate::rig::prometheus::Prometheus;
 use crate::rig::service::Service;
 
 const LASTS: f64 = 8.0;
 
 fn launch(prometheus: &str) -> String {
+    lasting(prometheus, "8s", "6s")
+}
+
+fn lasting(prometheus: &str, lasts: &str, max_gap: &str) -> String {
     format!(
         r#"
 launch: shop
@@ -39,8 +43,8 @@ checklists:
 triggers:
   error-rate:
     watch: {{ check: error-rate, breach: "value > 5%" }}
-    for: 8s
-    max_gap: 6s
+    for: {lasts}
+    max_gap: {max_gap}
     mode: act
     run: rollback
     arm_delay: 0s
@@ -69,6 +73,10 @@ struct Setting {
 
 impl Setting {
     fn new() -> Self {
+        Self::of(launch)
+    }
+
+    fn of(launch: impl Fn(&str) -> String) -> Self {
         let service = Service::start();
         let prometheus = Prometheus::start(&[("shop", service.address())]);
         let mut daemon = Daemon::of(&launch(&prometheus.url()));
@@ -174,10 +182,36 @@ fn a_launch_file_that_does_not_compile_leaves_the_old_plan_in_force() {
     let report = setting.daemon.wait_for("the new plan", |r| r["title"] == "The new shop");
     assert_eq!(report["alarms"].as_array().map(Vec::len), Some(0));
     assert_eq!(report["phase"], "launching", "milestones stay");
-    let stopped = std::time::Instant::now();
+    let stopped = Instant::now();
     setting.daemon.signal("-TERM");
-    crate::rig::process::poll_until(Duration::from_secs(20), "a graceful end", || {
+    poll_until(Duration::from_secs(20), "a graceful end", || {
         setting.daemon.log().contains("shutting down").then_some(())
     });
     assert!(stopped.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn what_was_missed_while_the_daemon_was_down_is_filled_in_from_the_source() {
+    if !need("prometheus") || !need("curl") {
+        return;
+    }
+    let mut setting = Setting::of(|url| lasting(url, "5m", "3s"));
+    setting.service.set_errors(0.3);
+    setting.daemon.wait_for("some credit", |r| credit(r) >= 3.0);
+    setting.daemon.kill();
+    let killed = Instant::now();
+    poll_until(Duration::from_secs(60), "time to pass", || {
+        (killed.elapsed() > Duration::from_secs(8)).then_some(())
+    });
+    setting.daemon.start();
+    // The gap is longer than `max_gap`: without the source's history eight seconds would be missing for good.
+    let missing = |r: &Value| {
+        let lasted = time(&r["as_of"]).duration_since(time(&r["triggers"][0]["since"]));
+        lasted.as_secs_f64() - credit(r)
+    };
+    let filled = setting.daemon.wait_for("the gap to be filled", |r| {
+        state(r) == "pending" && credit(r) >= 12.0 && missing(r) < 4.0
+    });
+    assert_eq!(filled["triggers"][0]["flags"], serde_json::json!([]), "{filled:#}");
+    assert_eq!(setting.times_run(), 0);
 }
