@@ -64,9 +64,9 @@ pub(crate) struct Told {
     pub(crate) boots: u32,
 }
 
-/// Plays a seed's history; with `told` it is written down.
-pub(crate) fn play(plan: &Arc<Plan>, seed: u64, told: bool) -> Told {
-    let mut world = World::new(plan, seed, told);
+/// Plays a seed's history; with `told` it is written down, with `strict` no known fault is forgiven.
+pub(crate) fn play(plan: &Arc<Plan>, seed: u64, told: bool, strict: bool) -> Told {
+    let mut world = World::new(plan, seed, told, strict);
     let violation = world.run().err();
     Told {
         violation,

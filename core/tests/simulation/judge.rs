@@ -47,10 +47,10 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(strict: bool) -> Self {
         let oracles = WATCHED.iter().zip(LASTS).zip(TRIGGERS);
         let oracles = oracles
-            .map(|((check, lasts), id)| Oracle::new(lasts, EVERY[*check], id == "latency"))
+            .map(|((check, lasts), id)| Oracle::new(lasts, EVERY[*check], id == "latency", strict))
             .collect();
         let now = Knowledge { oracles, credit: [Duration::ZERO; 3], seen: [None; 4] };
         Self {
@@ -206,7 +206,8 @@ impl Judge {
             let Some(clean) = self.clean[check] else { continue };
             let from = clean.max(self.disturbed + 4 * every).max(self.deployed);
             let stopped = [Flag::Held, Flag::Preexisting, Flag::Blocked];
-            let free = !trigger.flags.iter().any(|flag| stopped.contains(flag));
+            let deaf = self.now.oracles[place].deaf_until.is_some();
+            let free = !deaf && !trigger.flags.iter().any(|flag| stopped.contains(flag));
             if free && trigger.state != Status::Fired && at > from + LASTS[place] + 2 * every {
                 let lasts = at - from;
                 let what = format!(

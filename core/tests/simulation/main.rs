@@ -37,9 +37,9 @@ fn setting(name: &str) -> Option<u64> {
 
 /// Plays a seed; one that breaks a rule is told twice, must be told alike, and ends the test.
 fn must_hold(plan: &std::sync::Arc<launchgate_core::plan::Plan>, seed: u64) -> Told {
-    let told = play(plan, seed, false);
+    let told = play(plan, seed, false, false);
     let Some(violation) = &told.violation else { return told };
-    let (first, second) = (play(plan, seed, true), play(plan, seed, true));
+    let (first, second) = (play(plan, seed, true, false), play(plan, seed, true, false));
     assert_eq!(first.digest, second.digest, "seed {seed} tells two stories");
     assert_eq!(first.violation, told.violation, "seed {seed} tells two stories");
     let from = first.story.len().saturating_sub(LAST_LINES);
@@ -62,7 +62,7 @@ fn seeds_that_once_broke_a_rule_hold() {
 fn the_rules_hold_in_every_history() {
     let plan = launch::plan();
     if let Some(seed) = setting("SIM_SEED") {
-        println!("{}", play(&plan, seed, true).story.join("\n"));
+        println!("{}", play(&plan, seed, true, false).story.join("\n"));
         must_hold(&plan, seed);
         return;
     }
@@ -89,7 +89,7 @@ fn the_rules_hold_in_every_history() {
 fn a_seed_tells_one_story() {
     let plan = launch::plan();
     for seed in 0..5 {
-        let (once, again) = (play(&plan, seed, true), play(&plan, seed, true));
+        let (once, again) = (play(&plan, seed, true, false), play(&plan, seed, true, false));
         assert!(once.story.len() > 100, "seed {seed} tells little");
         assert_eq!(once.digest, again.digest, "seed {seed}");
     }

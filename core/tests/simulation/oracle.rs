@@ -24,7 +24,12 @@ pub(crate) struct Oracle {
     pub(crate) armed: bool,
     pub(crate) fired: bool,
     mark: Option<Timestamp>,
+    /// A known fault of the kernel: a mark that it does not set back while it is latched. A strict oracle knows of none.
+    pub(crate) deaf_until: Option<Timestamp>,
+    strict: bool,
     behind: Option<(Timestamp, Moment, u32)>,
+    /// When the sample that now counts was seen; it counts for as long as the longest gap.
+    seen: Option<Moment>,
     log: Vec<Breach>,
     /// The place in the log of the breach that follows a gap without samples.
     gap: Option<usize>,
@@ -48,7 +53,7 @@ enum Class {
 }
 
 impl Oracle {
-    pub(crate) fn new(lasts: u64, every: u64, resets: bool) -> Self {
+    pub(crate) fn new(lasts: u64, every: u64, resets: bool, strict: bool) -> Self {
         Self {
             lasts: Duration::from_secs(lasts),
             max_gap: Duration::from_secs(2 * every + 10),
@@ -58,7 +63,10 @@ impl Oracle {
             armed: false,
             fired: false,
             mark: None,
+            deaf_until: None,
+            strict,
             behind: None,
+            seen: None,
             log: Vec::new(),
             gap: None,
             live: false,
@@ -77,7 +85,7 @@ impl Oracle {
 
     pub(crate) fn arm(&mut self) {
         self.forget();
-        (self.armed, self.fired, self.behind) = (true, false, None);
+        (self.armed, self.fired, self.behind, self.seen) = (true, false, None, None);
     }
 
     pub(crate) fn disarm(&mut self) {
@@ -113,19 +121,25 @@ impl Oracle {
             return self.unknown();
         }
         match self.mark {
-            Some(mark) if at == mark => {}
-            Some(mark) if at < mark => self.under_the_mark(at, seen.at),
+            Some(mark) if at == mark => self.nothing_new(now),
+            Some(mark) if at < mark => self.under_the_mark(at, seen.at, now),
             _ => {
-                self.behind = None;
-                self.mark = Some(at);
+                (self.behind, self.mark, self.seen) = (None, Some(at), Some(seen.at));
                 if age(now, seen.at) > self.max_gap {
                     self.unknown();
+                } else if self.deaf_until.is_some_and(|deaf| at <= deaf) {
                 } else if class == Class::Good {
                     self.forget();
                 } else if self.armed && !self.fired {
                     self.breach(at, seen.at);
                 }
             }
+        }
+    }
+
+    fn nothing_new(&mut self, now: Moment) {
+        if self.seen.is_none_or(|seen| age(now, seen) > self.max_gap) {
+            self.unknown();
         }
     }
 
@@ -150,7 +164,7 @@ impl Oracle {
     }
 
     /// A late sample says nothing; the third that goes on as our clock does begins a new timeline, with nothing credited.
-    fn under_the_mark(&mut self, at: Timestamp, seen: Moment) {
+    fn under_the_mark(&mut self, at: Timestamp, seen: Moment, now: Moment) {
         let follows = self.behind.is_some_and(|(earlier, when, _)| {
             let source = span(earlier, at);
             let ours = if when.boot == seen.boot {
@@ -163,10 +177,13 @@ impl Oracle {
         let count = 1 + self.behind.filter(|_| follows).map_or(0, |(_, _, count)| count);
         self.behind = Some((at, seen, count));
         match count {
-            1 => {}
+            1 => self.nothing_new(now),
             2 => self.unknown(),
             _ => {
-                (self.mark, self.behind) = (Some(at), None);
+                if self.fired && !self.strict {
+                    self.deaf_until = self.deaf_until.max(self.mark);
+                }
+                (self.mark, self.behind, self.seen) = (Some(at), None, None);
                 self.forget();
             }
         }

@@ -55,7 +55,7 @@ pub(crate) struct Temper {
 }
 
 impl World {
-    pub(crate) fn new(plan: &Arc<Plan>, seed: u64, told: bool) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, seed: u64, told: bool, strict: bool) -> Self {
         let mut dice = Dice::new(seed);
         let temper = Temper {
             odd: dice.pick(&[0, 100, 500, 2_000]),
@@ -75,7 +75,7 @@ impl World {
             executor: Executor::default(),
             daemon: None,
             process: 0,
-            judge: Judge::new(),
+            judge: Judge::new(strict),
             story: Story { told, ..Story::default() },
             calm: false,
             set_back: false,
