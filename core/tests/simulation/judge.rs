@@ -174,7 +174,7 @@ impl Judge {
                 let worth = oracle.credit();
                 return broken("S6", format!("{trigger} fires on {worth:?} of evidence"));
             }
-            oracle.fired = true;
+            oracle.fire();
             self.fired += u32::from(!by_hand);
         }
         Ok(())

@@ -24,8 +24,10 @@ pub(crate) struct Oracle {
     pub(crate) armed: bool,
     pub(crate) fired: bool,
     mark: Option<Timestamp>,
-    /// A known fault of the kernel: a mark that it does not set back while it is latched. A strict oracle knows of none.
+    /// A known fault of the kernel: a mark that it does not set back while it is latched. A strict oracle forgives none.
     pub(crate) deaf_until: Option<Timestamp>,
+    /// The mark when it fired.
+    fired_at: Option<Timestamp>,
     strict: bool,
     behind: Option<(Timestamp, Moment, u32)>,
     /// When the sample that now counts was seen; it counts for as long as the longest gap.
@@ -64,6 +66,7 @@ impl Oracle {
             fired: false,
             mark: None,
             deaf_until: None,
+            fired_at: None,
             strict,
             behind: None,
             seen: None,
@@ -86,6 +89,10 @@ impl Oracle {
     pub(crate) fn arm(&mut self) {
         self.forget();
         (self.armed, self.fired, self.behind, self.seen) = (true, false, None, None);
+    }
+
+    pub(crate) fn fire(&mut self) {
+        (self.fired, self.fired_at) = (true, self.mark);
     }
 
     pub(crate) fn disarm(&mut self) {
@@ -181,7 +188,7 @@ impl Oracle {
             2 => self.unknown(),
             _ => {
                 if self.fired && !self.strict {
-                    self.deaf_until = self.deaf_until.max(self.mark);
+                    self.deaf_until = self.deaf_until.max(self.fired_at);
                 }
                 (self.mark, self.behind, self.seen) = (Some(at), None, None);
                 self.forget();
