@@ -226,6 +226,7 @@ impl World {
             return;
         }
         self.judge.disturbed = at;
+        self.judge.clocks_set = true;
         if self.dice.chance(4_000) {
             let before = self.clock.wall_off;
             self.clock.wall_off = self.dice.pick(&[0, 3_600, -3_600, 90, -90, 600]);

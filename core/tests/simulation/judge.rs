@@ -39,6 +39,8 @@ pub(crate) struct Judge {
     pub(crate) clean: [Option<Second>; 4],
     /// When a clock was last set, or the daemon last came up.
     pub(crate) disturbed: Second,
+    /// Whether a clock was ever set.
+    pub(crate) clocks_set: bool,
     deployed: Second,
     /// Whether a boot followed a wall clock that was set back: then no clock can tell the age of what was kept.
     pub(crate) timeless: bool,
@@ -59,6 +61,7 @@ impl Judge {
             dirty: [false; 3],
             clean: [None; 4],
             disturbed: 0,
+            clocks_set: false,
             deployed: 0,
             timeless: false,
             fired: 0,
@@ -204,7 +207,9 @@ impl Judge {
         for (place, trigger) in report.triggers.iter().enumerate() {
             let (check, every) = (WATCHED[place], EVERY[WATCHED[place]]);
             let Some(clean) = self.clean[check] else { continue };
-            let from = clean.max(self.disturbed + 4 * every).max(self.deployed);
+            // A clock that was set costs the samples by which the new timeline is told, once one is seen.
+            let timeline = if self.clocks_set { 4 * every } else { 0 };
+            let from = clean.max(self.disturbed).max(self.deployed) + timeline;
             let stopped = [Flag::Held, Flag::Preexisting, Flag::Blocked];
             let deaf = self.now.oracles[place].deaf_until.is_some();
             let free = !deaf && !trigger.flags.iter().any(|flag| stopped.contains(flag));
