@@ -93,6 +93,7 @@ impl World {
         }
         while let Some(thing) = self.next() {
             if self.clock.true_time > LASTS {
+                self.schedule(self.clock.true_time, thing);
                 break;
             }
             self.happen(thing)?;
