@@ -39,6 +39,8 @@ pub(crate) struct Judge {
     pub(crate) clean: [Option<Second>; 4],
     /// When a clock was last set, or the daemon last came up.
     pub(crate) disturbed: Second,
+    /// When each trigger was last seen to be kept from firing, by a person or by what the launch allows.
+    stopped: [Second; 3],
     /// Whether a clock was ever set.
     pub(crate) clocks_set: bool,
     deployed: Second,
@@ -61,6 +63,7 @@ impl Judge {
             dirty: [false; 3],
             clean: [None; 4],
             disturbed: 0,
+            stopped: [0; 3],
             clocks_set: false,
             deployed: 0,
             timeless: false,
@@ -101,6 +104,9 @@ impl Judge {
         at: Second,
         now: Moment,
     ) -> Result<(), Violation> {
+        if matches!(event, Event::Ordered { .. }) {
+            self.stopped = [at; 3];
+        }
         let touched = self.see(event, at, now);
         for milestone in reached.iter().map(|reached| reached.milestone) {
             match milestone {
@@ -184,7 +190,7 @@ impl Judge {
     }
 
     /// Judges a report: no GO on what is not known, and no covered breach without its consequence.
-    pub(crate) fn report(&self, report: &Report, at: Second) -> Result<(), Violation> {
+    pub(crate) fn report(&mut self, report: &Report, at: Second) -> Result<(), Violation> {
         let gates = match report.phase {
             Phase::Preparing => Some(Gates::Launch),
             Phase::Launching => Some(Gates::Live),
@@ -206,11 +212,15 @@ impl Judge {
         }
         for (place, trigger) in report.triggers.iter().enumerate() {
             let (check, every) = (WATCHED[place], EVERY[WATCHED[place]]);
+            let stopped = [Flag::Held, Flag::Preexisting, Flag::Blocked];
+            if trigger.flags.iter().any(|flag| stopped.contains(flag)) {
+                self.stopped[place] = at;
+            }
             let Some(clean) = self.clean[check] else { continue };
             // A clock that was set costs the samples by which the new timeline is told, once one is seen.
             let timeline = if self.clocks_set { 4 * every } else { 0 };
-            let from = clean.max(self.disturbed).max(self.deployed) + timeline;
-            let stopped = [Flag::Held, Flag::Preexisting, Flag::Blocked];
+            let from =
+                clean.max(self.disturbed).max(self.deployed).max(self.stopped[place]) + timeline;
             let deaf = self.now.oracles[place].deaf_until.is_some();
             let free = !deaf && !trigger.flags.iter().any(|flag| stopped.contains(flag));
             if free && trigger.state != Status::Fired && at > from + LASTS[place] + 2 * every {
