@@ -187,9 +187,7 @@ impl Oracle {
             1 => self.nothing_new(now),
             2 => self.unknown(),
             _ => {
-                if self.fired && !self.strict {
-                    self.deaf_until = self.deaf_until.max(self.fired_at);
-                }
+                self.deaf_until = self.fired_at.filter(|_| self.fired && !self.strict);
                 (self.mark, self.behind, self.seen) = (Some(at), None, None);
                 self.forget();
             }
