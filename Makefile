@@ -1,5 +1,5 @@
 # Two commands: `make demo` shows the whole loop with nothing installed, `make test` installs what the tests need and runs them.
-.PHONY: demo test lint bench install-rigs
+.PHONY: demo test lint bench install-rigs simulate
 
 demo:
 	cargo run --quiet -- demo
@@ -18,3 +18,8 @@ lint:
 bench:
 	cargo bench -p launchgate-core
 	tests/rigs/bench.sh
+
+# A million histories take minutes; SIM_SEED=n plays one and tells its story.
+simulate:
+	cargo test --release -p launchgate-core --test simulation -- --nocapture
+	tests/mutants.sh

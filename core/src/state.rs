@@ -262,7 +262,10 @@ impl State {
                 phase == Phase::Launching
             }
             Milestone::RollbackStarted => matches!(phase, Phase::Launching | Phase::Watching),
-            Milestone::RolledBack => phase == Phase::RollingBack,
+            // A run that is under way says so itself; one that waits for a person is decided or aborted first.
+            Milestone::RolledBack => {
+                phase == Phase::RollingBack && self.runs.iter().all(|run| run.status.is_final())
+            }
             Milestone::Closed => phase != Phase::RollingBack,
         };
         let again = self.milestones.last().is_some_and(|last| last.milestone == milestone);

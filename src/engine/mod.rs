@@ -182,6 +182,8 @@ impl Engine {
         if !self.keep().await {
             return Err(Refused::NotKept(self.trouble.clone().unwrap_or_default()));
         }
+        // What that calls for is done whatever becomes of the order.
+        self.act();
         let before = self.state.clone();
         let effects = self.state.apply(event, self.clock.now())?;
         self.collect(effects);

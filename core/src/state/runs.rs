@@ -90,6 +90,7 @@ impl State {
             memory.unconfirmed = memory.status.is_armed();
         }
         self.tick(now, effects);
+        self.ask_again(effects);
         self.resend(effects);
         let running = self.runs.iter().filter(|run| !run.status.is_final());
         let open: Vec<(RunId, usize, u32)> = running

@@ -41,6 +41,16 @@ impl State {
         self.moved(place, memory, now, effects);
     }
 
+    /// Asks again for the history of gaps that are still open: the process that asked is gone.
+    pub(super) fn ask_again(&self, effects: &mut Vec<Effect>) {
+        for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {
+            if let Some(gap) = &memory.gap {
+                let (from, to) = (gap.from.0, gap.to.0);
+                effects.push(Effect::LookBack { check: trigger.watch.clock().clone(), from, to });
+            }
+        }
+    }
+
     /// The source's history for the time without samples.
     pub(super) fn look_back(
         &mut self,

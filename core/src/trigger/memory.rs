@@ -266,6 +266,8 @@ impl Memory {
             Sample::Unknown(_) => (None, None),
             Sample::Old => return,
         };
+        // Also while it is latched: the next deployment counts from here.
+        self.high_water = mark.or(self.high_water);
         if self.status == Status::Fired {
             match bad {
                 Some(false) => {
@@ -279,7 +281,6 @@ impl Memory {
             return;
         }
         self.bad_before = bad;
-        self.high_water = mark.or(self.high_water);
     }
 
     /// The children without what they said: the samples of another deployment say nothing about this one.
