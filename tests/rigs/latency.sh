@@ -21,7 +21,7 @@ http { access_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi
 N
 PATH="$PATH:/usr/sbin" nginx -c "$dir/nginx.conf" &
 
-# The launch `lN` rolls back when its page is gone for a second.
+# The launch `lN` rolls back when its page is gone for two seconds.
 launch() { # number
   cat <<L
 launch: l$1
@@ -37,7 +37,7 @@ checklists:
     checks:
       page: { title: The page is there, probe: http, with: { url: "http://127.0.0.1:18090/$1" }, expect: ["status == 200"], every: 1s }
 triggers:
-  gone: { watch: { check: page, breach: "status == 404" }, for: 1s, mode: act, run: rollback, arm_delay: 0s }
+  gone: { watch: { check: page, breach: "status == 404" }, for: 2s, mode: act, run: rollback, arm_delay: 0s }
 procedures:
   rollback: { steps: [{ step: revert, do: exec, with: { command: [bash, -c, 'echo \$EPOCHREALTIME > $dir/ran-$1'] } }] }
 L
@@ -63,7 +63,7 @@ quantile() { sort -n "$1" | awk -v q="$2" '{ v[NR] = $1 } END { i = int(NR * q +
 
 measure() { # name [more launch files]
   local name=$1; shift
-  rm -f "$dir"/store.db* "$dir"/ran-* "$dir"/*.ms
+  rm -rf "$dir"/store.db* "$dir"/ran-* "$dir"/*.ms
   for n in $(seq "$firings"); do echo ok > "$dir/www/$n"; done
   "$gate" serve --dev --listen "127.0.0.1:$port" --store "$dir/store.db" "$dir/launches" "$@" 2> "$dir/log" &
   local daemon=$!
