@@ -1,4 +1,4 @@
-//! Chance from a seed: SplitMix64, so that a seed tells the same story on every machine.
+//! Chance from a seed: `SplitMix64`, so that a seed tells the same story on every machine.
 
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);

@@ -62,6 +62,7 @@ impl World {
     }
 
     /// Hands an event to the kernel and follows what it makes of it; none if it refuses.
+    #[expect(clippy::needless_pass_by_value, reason = "what happened is handed over")]
     fn apply(&mut self, event: Event) -> Result<Option<Vec<Effect>>, Halt> {
         let (at, now) = (self.clock.true_time, self.clock.now());
         let Some(daemon) = &mut self.daemon else { return Ok(None) };

@@ -123,5 +123,5 @@ impl Source {
 
 fn earlier(now: Moment, by: Second) -> Moment {
     let by = Duration::from_secs(by).min(now.uptime);
-    Moment { wall: now.wall - by, uptime: now.uptime - by, boot: now.boot }
+    Moment { wall: now.wall - by, uptime: now.uptime.saturating_sub(by), boot: now.boot }
 }

@@ -38,10 +38,10 @@ impl Store {
                         );
                     }
                 }
-                Record::Run { run, event: RunEvent::StepStarted { step, attempt, .. } } => {
-                    if !self.started.insert((run.clone(), *step, *attempt)) {
-                        return broken("S3", format!("{run} step {step}.{attempt} started twice"));
-                    }
+                Record::Run { run, event: RunEvent::StepStarted { step, attempt, .. } }
+                    if !self.started.insert((run.clone(), *step, *attempt)) =>
+                {
+                    return broken("S3", format!("{run} step {step}.{attempt} started twice"));
                 }
                 Record::Run {
                     run,
