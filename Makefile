@@ -19,7 +19,7 @@ bench:
 	cargo bench -p launchgate-core
 	tests/rigs/bench.sh
 
-# A million histories take minutes; SIM_SEED=n plays one and tells its story.
+# 100,000 histories take some minutes; SIM_SEEDS=n says how many, SIM_SEED=n plays one and tells its story.
 simulate:
 	cargo test --release -p launchgate-core --test simulation -- --nocapture
 	tests/mutants.sh
