@@ -113,31 +113,5 @@ before=$(awk '{print $14 + $15}' /proc/$daemon/stat); sleep 30; after=$(awk '{pr
 echo "processor with 1,000 http checks every 30 s: $(echo "scale=1; ($after - $before) / 30" | bc) % of one core"
 kill $daemon; wait $daemon 2>/dev/null || true
 
-# From the decision to the rollback script's first instruction, beside 1,000 other checks.
-launch bench-fire 1000 http://localhost:18080/ 30s > "$dir/fire.yaml"
-cat >> "$dir/fire.yaml" <<L
-  live:
-    title: Live
-    due: H+1h
-    checks:
-      broken: { title: B, probe: exec, with: { command: ["false"] }, expect: ["exit_code == 0"], every: 1s }
-people: { incident_commander: [alice] }
-triggers:
-  broken: { watch: { check: broken, breach: "exit_code == 1" }, for: 2s, mode: act, run: rollback }
-procedures:
-  rollback: { steps: [{ step: revert, do: exec, with: { command: [sh, -c, "date +%s.%N >> ran"] } }] }
-L
-"$gate" serve --dev --listen 127.0.0.1:17421 --store "$dir/fire.db" "$dir/fire.yaml" 2> /dev/null &
-ask() { "$gate" "$@" --url http://127.0.0.1:17421; }
-for _ in $(seq 300); do code=0; ask report > /dev/null 2>&1 || code=$?; [ $code -le 2 ] && break; sleep 0.1; done
-for firing in $(seq 20); do
-  ask milestone deploy_started --as alice > /dev/null
-  for _ in $(seq 200); do [ "$(cat "$dir/ran" 2>/dev/null | wc -l)" -ge "$firing" ] && break; sleep 0.1; done
-  for _ in $(seq 50); do { ask report --format json || true; } | grep -q '"phase": "rolled_back"' && break; sleep 0.1; done
-done
-curl -s http://127.0.0.1:17421/api/v1/launches/bench-fire/runs | tr ',' '\n' | grep -oE '^"at":"[^"]+' | cut -d'"' -f4 > "$dir/all-times"
-# Of each run: when it was created (which is when its first step started), newest first.
-awk 'NR % 2 == 1' "$dir/all-times" | tac | while read -r at; do date -d "$at" +%s.%N; done | paste - "$dir/ran" |
-  awk '{ print ($2 - $1) * 1000 }' | sort -n > "$dir/latency"
-echo "from the decision to the script's first instruction, $(wc -l < "$dir/latency") firings beside 1,000 checks:" \
-  "p50 $(sed -n 10p "$dir/latency") ms, worst $(tail -1 "$dir/latency") ms"
+# From the look that decides to the rollback script's first instruction, idle and beside 10,000 other checks.
+tests/rigs/latency.sh
