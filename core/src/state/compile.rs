@@ -267,7 +267,11 @@ impl State {
                 title: format!("trigger {}", trigger.id),
                 why,
                 because: memory.because(trigger, now),
-                owner: Some(Name::of("incident_commander")),
+                owner: Some(if memory.is_asking(trigger) {
+                    trigger.ask.role.clone()
+                } else {
+                    Name::of("incident_commander")
+                }),
             });
         }
         worst
