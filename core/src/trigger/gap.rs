@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, Trigger};
+use super::{Memory, OnUnknown, Trigger};
 use crate::expectation::Truth;
 use crate::observation::Observation;
 use crate::time::{Moment, elapsed};
@@ -25,6 +25,7 @@ pub struct Gap {
 }
 
 /// What the history within a gap adds up to.
+#[derive(Default)]
 struct Tail {
     credit: Duration,
     breaches: u32,
@@ -55,35 +56,33 @@ impl Gap {
         let mut inside: Vec<(Timestamp, bool)> = history
             .iter()
             .filter_map(|seen| {
-                let readings = seen.outcome.as_ref().ok()?;
-                let at = seen.sampled_at();
-                let within = at > self.from.0 && at < self.to.0;
-                match breach.evaluate(readings).truth {
-                    Truth::True if within => Some((at, true)),
-                    Truth::False if within => Some((at, false)),
-                    _ => None,
+                let at =
+                    Some(seen.sampled_at()).filter(|at| *at > self.from.0 && *at < self.to.0)?;
+                let judged = seen.outcome.as_ref().map(|readings| breach.evaluate(readings).truth);
+                match judged {
+                    Ok(Truth::True) => Some((at, true)),
+                    Ok(Truth::False) => Some((at, false)),
+                    // As it would have been, had it been seen live.
+                    _ => (trigger.on_unknown == OnUnknown::Reset).then_some((at, false)),
                 }
             })
             .collect();
         inside.sort_unstable();
         inside.dedup_by_key(|(at, _)| *at);
         inside.push((self.to.0, true));
-        let mut tail = Tail { credit: Duration::ZERO, breaches: 0, began: None };
-        let mut broken = false;
+        let mut tail = Tail::default();
         let mut last = Some(self.from.0);
         for (at, bad) in inside {
             if !bad {
-                (tail, broken, last) =
-                    (Tail { credit: Duration::ZERO, breaches: 0, began: None }, true, None);
+                (tail, last) = (Tail::default(), None);
                 continue;
             }
-            if let Some(last) = last {
-                let lasted = elapsed(last, at);
-                if lasted <= trigger.max_gap {
-                    tail.credit += lasted;
+            match last {
+                Some(last) if elapsed(last, at) <= trigger.max_gap => {
+                    tail.credit += elapsed(last, at);
                 }
-            } else if broken && tail.began.is_none() {
-                tail.began = Some(at);
+                Some(_) => {}
+                None => tail.began = Some(at),
             }
             // The sample at the gap's end has been counted when it came.
             tail.breaches += u32::from(at < self.to.0);

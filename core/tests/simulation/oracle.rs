@@ -190,7 +190,10 @@ impl Oracle {
         let (from, to) = (self.log[place - 1].clone(), self.log[place].clone());
         let mut inside: Vec<(Timestamp, Class)> = history
             .iter()
-            .map(|seen| (dated(seen), classify(seen)))
+            .map(|seen| match (dated(seen), classify(seen)) {
+                (at, Class::Unknown) if self.resets => (at, Class::Good),
+                known => known,
+            })
             .filter(|(at, class)| *at > from.at && *at < to.at && *class != Class::Unknown)
             .collect();
         inside.sort_by_key(|(at, class)| (*at, *class == Class::Breach));

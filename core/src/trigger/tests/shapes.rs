@@ -172,6 +172,8 @@ fn a_restart_costs_what_was_not_seen_and_nothing_where_the_source_remembers() {
         assert_eq!(restart(gap, None), (without > 0).then_some(without), "{row}");
         assert_eq!(restart(gap, Some(9.0)), (with > 0).then_some(with), "{row}, with history");
     }
+    let nan = restart(Duration::from_secs(90), Some(f64::NAN));
+    assert_eq!(nan, Some(390), "the history cannot tell: nothing is earned and nothing lost");
     let good = restart(Duration::from_secs(90), Some(1.0));
     assert_eq!(good, Some(570), "the history was good: what came before the gap counts no more");
 }
