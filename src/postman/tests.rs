@@ -1,7 +1,6 @@
 //! The postman against a listener on loopback, and a channel that is not there.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use launchgate_core::report::Report;
 use launchgate_core::state::State;
@@ -105,20 +104,4 @@ async fn a_refused_message_and_one_that_is_too_old_are_given_up() {
     let given_up = sent(&plan(&gone), old).await;
     let Delivery::GivenUp { because, .. } = given_up else { panic!("{given_up:?}") };
     assert!(!because.contains("hooks"), "an address is a secret: {because}");
-}
-
-#[tokio::test]
-async fn nothing_waits_for_a_channel_that_is_down() {
-    let began = Instant::now();
-    let plan = plan(&nobody().await);
-    let (inbox, mut letters) = mpsc::channel::<Letter>(8);
-    let now = Moment::at("2026-12-01T08:00:00Z".parse().unwrap());
-    let (_reports, read) = watch::channel(Arc::new(State::new(Arc::clone(&plan)).report(now)));
-    let handle = Handle::new(plan.launch.clone(), inbox, read);
-    for _ in 0..100 {
-        let clock = Arc::new(SystemClock::new());
-        send(&plan, &PathBuf::from("."), handle.clone(), clock, message("room"));
-    }
-    assert!(began.elapsed() < Duration::from_secs(1));
-    assert!(letters.try_recv().is_err(), "nothing has become of them");
 }
