@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use launchgate_core::name::Name;
 use launchgate_core::plan::Plan;
-use launchgate_core::procedure::{Procedure, Step};
+use launchgate_core::procedure::{Procedure, Step, fill};
 use launchgate_core::rehearsal::{Rehearsal, Rehearsed};
 use launchgate_core::report::Report;
 use launchgate_probes::secret::TextOrCredential;
@@ -82,17 +82,28 @@ impl Walk<'_> {
     }
 
     fn exec(&self, settings: &ExecSettings) -> Says {
-        let program = settings.command.first().map(String::as_str).unwrap_or_default();
-        let found = self.program(program)?;
+        let words: Vec<String> = settings.command.iter().map(|word| self.filled(word)).collect();
+        let found = self.program(words.first().map_or("", String::as_str))?;
         self.secrets(settings.env.values())?;
-        let script = match self.script(&settings.command)? {
+        let script = match self.script(&words)? {
             Some(script) => script,
             None => found,
         };
         let hash = hash(&script)?;
         let short: String = hash.chars().take(12).collect();
-        let command = settings.command.join(" ");
+        let command = words.join(" ");
         Ok((format!("would run `{command}`, sha256 {short}…"), Some(hash)))
+    }
+
+    /// A text with what is known before there is a run filled in.
+    fn filled(&self, text: &str) -> String {
+        let previous = self.plan.previous_version.as_deref().unwrap_or("unknown");
+        let values = [
+            ("launch", self.plan.launch.as_str()),
+            ("version", self.plan.version.as_str()),
+            ("previous_version", previous),
+        ];
+        fill(text, &values)
     }
 
     /// Where a program is: below the launch file's folder, or on the path that commands are given.
@@ -140,7 +151,7 @@ impl Walk<'_> {
     async fn http(&self, settings: &HttpSettings) -> Says {
         self.secrets(settings.headers.values())?;
         let text = match &settings.url {
-            TextOrCredential::Text(text) => text.clone(),
+            TextOrCredential::Text(text) => self.filled(text),
             TextOrCredential::Credential(credential) => credential
                 .resolve_in(self.folder)
                 .map_err(|failure| failure.message)?

@@ -62,6 +62,6 @@ impl State {
     /// The procedures that could not be run now, with what is missing.
     pub(super) fn unready(&self) -> impl Iterator<Item = String> {
         let unready = self.readiness.values().filter(|r| !r.is_ready());
-        unready.map(|r| format!("`{}` could not be run now: {}", r.procedure, r.missing()))
+        unready.map(|r| format!("`{}` is not ready: {}", r.procedure, r.missing()))
     }
 }
