@@ -183,7 +183,10 @@ impl Engine {
             return Err(Refused::NotKept(self.trouble.clone().unwrap_or_default()));
         }
         // What that calls for is done whatever becomes of the order.
-        self.act();
+        if !self.waiting.is_empty() {
+            self.publish();
+            self.act();
+        }
         let before = self.state.clone();
         let effects = self.state.apply(event, self.clock.now())?;
         self.collect(effects);
