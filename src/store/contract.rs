@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use launchgate_core::audit::Chain;
 use launchgate_core::check;
+use launchgate_core::message::{Delivery, Message};
 use launchgate_core::milestone::{Milestone, Reached};
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Step};
 use launchgate_core::reading::Readings;
+use launchgate_core::rehearsal::Rehearsal;
 use launchgate_core::run::{Choice, Ended, Run, RunEvent, RunStatus};
 use launchgate_core::time::Moment;
 use launchgate_core::trigger;
@@ -55,6 +57,28 @@ pub(super) fn run(generation: u32) -> Run {
     Run::new(launch(), generation, procedure, "because".into(), at())
 }
 
+fn message(id: &str) -> Record {
+    Record::Message(Box::new(Message {
+        id: id.into(),
+        subject: id.into(),
+        channel: Name::of("room"),
+        text: "rolling back".into(),
+        at: at(),
+        run: None,
+    }))
+}
+
+fn rehearsed() -> Record {
+    Record::Rehearsed(Box::new(Rehearsal {
+        procedure: Name::of("rollback"),
+        hash: "hash".into(),
+        version: "2.4".into(),
+        by: Some(Name::of("alice")),
+        at: at(),
+        steps: Vec::new(),
+    }))
+}
+
 fn happened(run: &Run, event: RunEvent) -> Record {
     Record::Run { run: run.id.clone(), event }
 }
@@ -100,6 +124,10 @@ fn what_is_kept_comes_back<S: Store>(mut store: S, again: &impl Fn(S) -> S) {
         Record::RunCreated(Box::new(run.clone())),
         started(&run),
         happened(&run, ended),
+        message("first"),
+        message("second"),
+        Record::Delivered { id: "first".into(), delivery: Delivery::Sent { at: at() } },
+        rehearsed(),
     ];
     for batch in records.chunks(3) {
         store.commit(&launch(), at(), batch).unwrap();
