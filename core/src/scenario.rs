@@ -7,10 +7,10 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::name::Name;
+use crate::problem::{Flaw, Place};
 use crate::time::parse_duration;
 
 /// The most samples of one scenario, all series together.
@@ -68,43 +68,6 @@ pub enum Sample {
     Stale,
     /// The source refused to answer.
     Refused,
-}
-
-/// A place in the text, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
-    pub line: usize,
-    /// The column, in characters.
-    pub column: usize,
-}
-
-/// Something wrong with the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
-    /// Where.
-    pub place: Place,
-    /// What, as a lowercase fragment.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl Flaw {
-    /// A flaw with what to do about it.
-    pub fn new(place: Place, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { place, message: message.into(), hint: Some(hint.into()) }
-    }
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.place.line, self.place.column, self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, " ({hint})"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// A text that is no span of time.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use launchgate_core::name::Name;
 use launchgate_core::observation::{Cause, Failure, Observation};
+use launchgate_core::problem::Flaw;
 use launchgate_core::replay::{Tape, replay, sweep};
-use launchgate_core::scenario::{self, Flaw, Window};
+use launchgate_core::scenario::{self, Window};
 use launchgate_probes::builtin;
 
 use super::args::{Replay, ReplayFormat};
@@ -18,7 +19,6 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::replay::prometheus::{self, Span};
 use crate::replay::{Origin, Subject, When, json, recorded, tape, text};
 use crate::settings::diagnostic::Diagnostics;
-use crate::settings::document::{self, Place};
 use crate::settings::file;
 use crate::settings::launch::{Compiled, compile_file};
 
@@ -100,14 +100,8 @@ fn written(
 ) -> Result<(Tape, Vec<Window>), Failed> {
     let told = |problems: &Diagnostics| Failed::usage(problems.to_string());
     let text = file::read(path, MAX_FILE).map_err(|problems| told(&problems))?;
-    let flawed = |flaws: Vec<Flaw>| {
-        let flaws = flaws.into_iter().map(|flaw| document::Flaw {
-            place: Place { line: flaw.place.line, column: flaw.place.column },
-            message: flaw.message,
-            hint: flaw.hint,
-        });
-        told(&Diagnostics::of_flaws(&path.display().to_string(), &text, flaws.collect()))
-    };
+    let flawed =
+        |flaws: Vec<Flaw>| told(&Diagnostics::of_flaws(&path.display().to_string(), &text, flaws));
     let scenario = scenario::parse(&text).map_err(flawed)?;
     let start = compiled.plan.go_live.timestamp();
     let tape = tape::of_scenario(&scenario, subject, start).map_err(flawed)?;

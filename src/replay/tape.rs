@@ -1,10 +1,11 @@
 //! From a scenario to a tape: each slot of its series becomes a look, with the readings that the check's probe has.
 
 use launchgate_core::observation::{Cause, Failure};
+use launchgate_core::problem::Flaw;
 use launchgate_core::problem::did_you_mean;
 use launchgate_core::reading::{ReadingType, Readings, Value, number};
 use launchgate_core::replay::{Look, Tape};
-use launchgate_core::scenario::{Flaw, Sample, Scenario, Series};
+use launchgate_core::scenario::{Sample, Scenario, Series};
 
 use super::subject::{Subject, Watched};
 
@@ -161,11 +162,16 @@ mod tests {
         }
     }
 
+    fn placed(flaw: &Flaw) -> String {
+        let hint = flaw.hint.as_deref().unwrap_or_default();
+        format!("{}:{}: {} ({hint})", flaw.place.line, flaw.place.column, flaw.message)
+    }
+
     fn told(text: &str) -> Result<Vec<String>, String> {
         let scenario = parse(text).expect("it is well written");
         let start = "2026-12-01T09:00:00Z".parse().expect("an instant");
         let tape = of_scenario(&scenario, &subject(), start);
-        let tape = tape.map_err(|flaws| flaws[0].to_string())?;
+        let tape = tape.map_err(|flaws| placed(&flaws[0]))?;
         let look = |look: &Look| {
             let outcome = match &look.outcome {
                 Ok(readings) => {

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+pub use launchgate_core::problem::{Flaw, Place};
 use launchgate_core::problem::{Key, KeyPath};
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver};
@@ -12,32 +13,6 @@ use serde_json::{Map, Number, Value};
 
 /// How deep a document may be nested.
 const MAX_DEPTH: usize = 64;
-
-/// A place in a text: line and column, both counted from 1, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
-    pub line: usize,
-    /// The column.
-    pub column: usize,
-}
-
-/// Something wrong with the YAML itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl std::fmt::Display for Flaw {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
 
 /// A parsed document.
 #[derive(Debug)]

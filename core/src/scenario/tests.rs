@@ -103,7 +103,7 @@ fn mistakes_are_told_with_their_place_and_what_to_do() {
     ];
     for (row, text, told) in rows {
         let flaws = parse(text).expect_err(row);
-        let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let flaws: Vec<String> = flaws.iter().map(placed).collect();
         assert_eq!(flaws, [told], "{row}");
     }
 }
@@ -128,4 +128,10 @@ fn whatever_is_written_is_survived() {
             }
         }
     }
+}
+
+fn placed(flaw: &Flaw) -> String {
+    let (Place { line, column }, message) = (flaw.place, &flaw.message);
+    let hint = flaw.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+    format!("{line}:{column}: {message}{hint}")
 }
