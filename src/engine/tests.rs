@@ -10,6 +10,7 @@ use launchgate_core::reading::Readings;
 use launchgate_core::run::Ended;
 use launchgate_core::state::{Record, Saved};
 use launchgate_core::time::Moment;
+use launchgate_core::trigger::Order;
 use launchgate_probes::builtin;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +51,8 @@ procedures:
 struct Fragile {
     inner: Arc<Mutex<MemoryStore>>,
     broken: Arc<AtomicBool>,
+    /// Whether the next commit is the last that goes well.
+    last: Arc<AtomicBool>,
 }
 
 impl Store for Fragile {
@@ -64,6 +67,9 @@ impl Store for Fragile {
     ) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("database or disk is full".into()));
+        }
+        if self.last.swap(false, Ordering::SeqCst) {
+            self.broken.store(true, Ordering::SeqCst);
         }
         self.inner.lock().unwrap().commit(launch, at, records)
     }
@@ -213,6 +219,30 @@ async fn while_the_store_fails_nothing_is_done_and_nothing_is_hidden() {
     rig.store.broken.store(false, Ordering::SeqCst);
     rig.report(|report| report.alarms.is_empty()).await;
     assert_eq!(rig.steps(), ["revert"], "it is on record now");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_cannot_be_kept_drops_no_step_that_was() {
+    let rig = Rig::start(Fragile::default(), paused()).await;
+    rig.deploy().await.unwrap();
+    for _ in 0..3 {
+        rig.see(900.0).await;
+    }
+    rig.report(|report| report.triggers[0].credit >= 2.0).await;
+    assert_eq!(rig.steps(), Vec::<String>::new());
+    // The decisive sample and the order are taken in one turn: what the sample brings is kept, the order is not.
+    rig.store.last.store(true, Ordering::SeqCst);
+    let outcome = Ok(Readings::new().number("ttl", 900.0));
+    let observation = Observation { at: rig.clock.now(), took: Duration::ZERO, outcome };
+    let check = "health/dns".parse().unwrap();
+    rig.handle.tell(Event::Observed { check, observation }).await;
+    let order = Order::Hold { lasts: Duration::from_secs(60), reason: "a test".into() };
+    let (trigger, person) = (Name::of("dns"), Name::of("alice"));
+    let refused = rig.handle.submit(Event::Ordered { trigger, person, order }).await;
+    assert!(matches!(refused, Err(Refused::NotKept(_))), "{refused:?}");
+    assert_eq!(rig.steps(), ["revert"], "its start is on record");
+    rig.store.broken.store(false, Ordering::SeqCst);
     rig.stop().await;
 }
 
