@@ -202,6 +202,9 @@ pub struct Readings {
     /// When the source says that the values were true, where it keeps its own time (a Prometheus sample, a backup list).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampled_at: Option<Timestamp>,
+    /// What the probe wants to be told at its next look: opaque to everybody else, and not shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<serde_json::Value>,
 }
 
 impl Readings {
@@ -273,6 +276,14 @@ impl Readings {
     #[must_use]
     pub fn sampled_at(mut self, at: Timestamp) -> Self {
         self.sampled_at = Some(at);
+        self
+    }
+
+    /// Asks for `memory` to be handed to the same check's next look, also after a restart. It is small: a few dates and
+    /// numbers, not a copy of what was seen.
+    #[must_use]
+    pub fn remember(mut self, memory: serde_json::Value) -> Self {
+        self.memory = Some(memory);
         self
     }
 

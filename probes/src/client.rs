@@ -1,7 +1,7 @@
 //! HTTP for probes: clients that connect to nothing they may not, wait for nothing too long, and read nothing too large.
 //!
-//! A client makes one attempt per request, follows nothing, pools nothing between looks and takes no proxy from the
-//! environment. Whether a certificate is acceptable is for the public roots and a `ca_file` to say, never for a setting.
+//! A client makes one attempt per request, follows nothing, pools nothing between looks and takes no proxy but the
+//! vantage's. Whether a certificate is acceptable is for the public roots and a `ca_file` to say, never for a setting.
 
 use std::error::Error;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use launchgate_core::observation::{Cause, Failure};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, Proxy, RequestBuilder, Response, Url};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::probe::Context;
 use crate::secret::shown_url;
+use crate::trail::Trail;
 use crate::{dial, guard};
 
 /// The largest file of extra roots, in bytes.
@@ -84,6 +85,7 @@ pub struct Pin {
 pub struct Client {
     http: reqwest::Client,
     until: Instant,
+    trail: Trail,
 }
 
 impl Client {
@@ -94,10 +96,15 @@ impl Client {
     pub fn new(tls: &ClientConfig, pin: Option<Pin>, cx: &Context) -> Result<Self, Failure> {
         // The rest of the time is for telling how it went.
         let until = Instant::now() + cx.remaining().mul_f64(0.9);
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())
-            .dns_resolver(Arc::new(Guarded { pin, until }))
-            .no_proxy()
+            .dns_resolver(Arc::new(Guarded { pin, until, cx: cx.clone() }))
+            .local_address(cx.vantage.local_address);
+        let builder = match &cx.vantage.proxy {
+            None => builder.no_proxy(),
+            Some(proxy) => builder.proxy(Proxy::all(proxy.clone()).map_err(|e| unmade(&e))?),
+        };
+        let http = builder
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -105,7 +112,7 @@ impl Client {
             .user_agent(concat!("launchgate/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| unmade(&e))?;
-        Ok(Self { http, until })
+        Ok(Self { http, until, trail: cx.trail.clone() })
     }
 
     /// Begins a request; [`Client::send`] sends it.
@@ -126,7 +133,17 @@ impl Client {
         }
         let from = shown_url(request.url());
         *request.timeout_mut() = Some(self.until.saturating_duration_since(Instant::now()));
-        self.http.execute(request).await.map_err(|e| fault(&from, &e.without_url()))
+        let (asked, began) = (request.method().clone(), Instant::now());
+        let answer = self.http.execute(request).await.map_err(|e| fault(&from, &e.without_url()));
+        if self.trail.is_kept() {
+            let came = match &answer {
+                Ok(response) => format!("{:?} {}", response.version(), response.status()),
+                Err(Fault::Certificate(why)) => why.clone(),
+                Err(Fault::Failure(failure)) => failure.to_string(),
+            };
+            self.trail.note(&from, asked, came, began.elapsed());
+        }
+        answer
     }
 }
 
@@ -222,15 +239,17 @@ fn fault(from: &str, error: &reqwest::Error) -> Fault {
 struct Guarded {
     pin: Option<Pin>,
     until: Instant,
+    cx: Context,
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let pinned = self.pin.as_ref().filter(|pin| pin.host.eq_ignore_ascii_case(name.as_str()));
         let pinned = pinned.map(|pin| pin.address);
-        let until = self.until;
+        let (cx, until) = (self.cx.clone(), self.until);
         Box::pin(async move {
-            let addresses = addresses(name.as_str(), pinned, until).await.map_err(Unresolved)?;
+            let found = addresses(&cx, name.as_str(), pinned, until).await;
+            let addresses = found.map_err(Unresolved)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
@@ -238,13 +257,14 @@ impl Resolve for Guarded {
 
 /// The addresses of `host`, with the port zero, which stands for the URL's.
 async fn addresses(
+    cx: &Context,
     host: &str,
     pinned: Option<IpAddr>,
     until: Instant,
 ) -> Result<Vec<SocketAddr>, Failure> {
     let found = match pinned {
         Some(ip) => vec![SocketAddr::new(ip, 0)],
-        None => dial::resolve(host, 0, until.saturating_duration_since(Instant::now())).await?,
+        None => dial::resolve(cx, host, 0, until.saturating_duration_since(Instant::now())).await?,
     };
     for address in &found {
         guard::permit(address.ip())?;

@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
 use crate::captured::Captured;
+use crate::trail::Trail;
 
 /// What a program is told of the daemon's own environment unless more is asked for.
 pub const INHERITED: [&str; 4] = ["PATH", "LANG", "LC_ALL", "TZ"];
@@ -43,6 +44,7 @@ pub struct Command {
     deadline: Duration,
     grace: Duration,
     cap: usize,
+    trail: Trail,
 }
 
 /// How a program ended.
@@ -111,6 +113,7 @@ impl Command {
             deadline,
             grace: GRACE,
             cap: OUTPUT_CAP,
+            trail: Trail::default(),
         }
     }
 
@@ -135,6 +138,13 @@ impl Command {
         self
     }
 
+    /// Notes its run there. The arguments are not told: they may hold what must not be shown.
+    #[must_use]
+    pub fn trail(mut self, trail: &Trail) -> Self {
+        self.trail = trail.clone();
+        self
+    }
+
     /// How many bytes are kept of each output; see [`Captured`].
     #[must_use]
     pub fn cap(mut self, bytes: usize) -> Self {
@@ -147,6 +157,17 @@ impl Command {
     /// # Errors
     /// When the program did not start; how it ended is an [`Outcome`].
     pub async fn run(&self) -> Result<Outcome, CommandError> {
+        let began = Instant::now();
+        let outcome = self.run_unnoted().await;
+        let came = match &outcome {
+            Ok(outcome) => format!("{:?}", outcome.ended),
+            Err(error) => error.to_string(),
+        };
+        self.trail.note(&self.program, "to run", came, began.elapsed());
+        outcome
+    }
+
+    async fn run_unnoted(&self) -> Result<Outcome, CommandError> {
         let fault = |source| CommandError::System { program: self.program.clone(), source };
         // Before the start, so that no end is missed.
         let mut ends = signal(SignalKind::child()).map_err(fault)?;

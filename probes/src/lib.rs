@@ -21,6 +21,8 @@ pub mod registry;
 pub mod secret;
 pub mod strict;
 pub mod tls;
+pub mod trail;
+pub mod vantage;
 
 pub use probe::{Context, Probe};
 pub use registry::{DynProbe, Registry};

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +14,11 @@ use launchgate_core::problem::Problem;
 use launchgate_core::reading::{ReadingSpec, Readings};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::Instant;
+
+use crate::trail::Trail;
+use crate::vantage::Vantage;
 
 /// What a probe is told about the moment it looks in. It holds no threshold.
 #[derive(Debug, Clone)]
@@ -28,6 +33,12 @@ pub struct Context {
     pub as_of: Option<Timestamp>,
     /// The folder that relative paths in settings count from: the launch file's own.
     pub folder: PathBuf,
+    /// From where to look.
+    pub vantage: Arc<Vantage>,
+    /// What this probe asked to be told at its next look, by [`Readings::remember`]; none at the first.
+    pub memory: Option<Arc<Value>>,
+    /// Where exchanges are noted for people, if anybody wants to know.
+    pub trail: Trail,
 }
 
 impl Context {
@@ -38,7 +49,16 @@ impl Context {
         go_live: Option<Timestamp>,
         folder: PathBuf,
     ) -> Self {
-        Self { deadline: Instant::now() + timeout, now, go_live, as_of: None, folder }
+        Self {
+            deadline: Instant::now() + timeout,
+            now,
+            go_live,
+            as_of: None,
+            folder,
+            vantage: Arc::default(),
+            memory: None,
+            trail: Trail::default(),
+        }
     }
 
     /// The time left until the deadline, zero when it has passed.

@@ -79,7 +79,10 @@ pub(super) async fn look(settings: &PgBackRestSettings, cx: &Context) -> Result<
     words.push(format!("--stanza={}", settings.stanza));
     words.extend(["--output=json", "--log-level-console=off", "info"].map(str::to_owned));
     let time = cx.remaining().mul_f64(0.8);
-    let command = Command::new(program, words, &cx.folder, time).grace(time / 10).cap(MAX_ANSWER);
+    let command = Command::new(program, words, &cx.folder, time)
+        .grace(time / 10)
+        .cap(MAX_ANSWER)
+        .trail(&cx.trail);
     let outcome =
         command.run().await.map_err(|error| Failure::new(Cause::ProbeError, error.to_string()))?;
     match outcome.ended {

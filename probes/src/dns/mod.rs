@@ -10,12 +10,12 @@ mod live;
 mod servers;
 mod verdict;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use hickory_resolver::proto::rr::{Name, RecordType};
-use launchgate_core::observation::Failure;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::problem::Problem;
 use launchgate_core::reading::{ReadingSpec, ReadingType, Readings, Unit};
 use launchgate_core::time::parse_duration;
@@ -27,6 +27,40 @@ use answer::Said;
 use exchange::Role;
 use servers::Resolvers;
 use verdict::Server;
+
+/// The addresses of `host` by the first of `resolvers` that answers, those of version 4 first.
+///
+/// # Errors
+/// The last resolver's failure when none answers within the time, all tries together.
+pub(crate) async fn addresses(
+    resolvers: &[SocketAddr],
+    host: &str,
+    within: Duration,
+) -> Result<Vec<IpAddr>, Failure> {
+    let mut name = Name::from_utf8(host).map_err(|e| {
+        Failure::new(Cause::ProbeError, format!("`{host}` is no name to resolve: {e}"))
+    })?;
+    name.set_fqdn(true);
+    let share = within / u32::try_from(resolvers.len().max(1)).unwrap_or(u32::MAX);
+    let mut last = Failure::new(Cause::Unreachable, "there is no resolver to ask");
+    for resolver in resolvers {
+        let ask = |kind| exchange::ask(*resolver, Role::Resolver, &name, kind, share);
+        match join(ask(RecordType::A), ask(RecordType::AAAA)).await {
+            (Err(failure), _) | (_, Err(failure)) => last = failure,
+            (Ok(four), Ok(six)) => {
+                let records = four.answers.iter().chain(&six.answers);
+                return Ok(records
+                    .filter_map(|record| match &record.data {
+                        RData::A(ip) => Some(IpAddr::V4(ip.0)),
+                        RData::AAAA(ip) => Some(IpAddr::V6(ip.0)),
+                        _ => None,
+                    })
+                    .collect());
+            }
+        }
+    }
+    Err(last)
+}
 
 /// Settings of the `dns` probe.
 #[derive(Debug, Deserialize, JsonSchema)]

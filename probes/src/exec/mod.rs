@@ -180,8 +180,9 @@ impl Exec {
         let program = words.next().cloned().unwrap_or_default();
         let time = cx.remaining().mul_f64(SHARE_OF_TIME);
         let grace = time / 10;
-        let mut command =
-            Command::new(program, words, &cx.folder, time.saturating_sub(grace)).grace(grace);
+        let mut command = Command::new(program, words, &cx.folder, time.saturating_sub(grace))
+            .grace(grace)
+            .trail(&cx.trail);
         for (name, value) in &self.settings.env {
             command = command.env(name, value.resolve(cx)?);
         }

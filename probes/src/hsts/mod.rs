@@ -189,7 +189,7 @@ impl Hsts {
         if let Some(address) = self.address {
             return Ok(vec![address]);
         }
-        let found = dial::resolve(&target.name, 0, cx.remaining().mul_f64(0.5)).await?;
+        let found = dial::resolve(cx, &target.name, 0, cx.remaining().mul_f64(0.5)).await?;
         Ok(found.iter().map(std::net::SocketAddr::ip).collect())
     }
 }

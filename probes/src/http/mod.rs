@@ -95,7 +95,7 @@ impl Http {
             return Ok(vec![None]);
         }
         let host = url.host_str().unwrap_or_default();
-        let found = dial::resolve(host, 0, cx.remaining().mul_f64(0.5)).await?;
+        let found = dial::resolve(cx, host, 0, cx.remaining().mul_f64(0.5)).await?;
         Ok(found.iter().map(SocketAddr::ip).map(Some).collect())
     }
 

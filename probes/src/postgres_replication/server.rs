@@ -71,9 +71,9 @@ async fn open(subject: &str, config: &Config, access: &Access<'_>) -> Result<Cli
             let left = access.until.saturating_duration_since(Instant::now());
             let addresses = match config.get_hostaddrs() {
                 [ip] => vec![(*ip, port).into()],
-                _ => dial::resolve(&name, port, left).await?,
+                _ => dial::resolve(access.cx, &name, port, left).await?,
             };
-            let stream = first(subject, &addresses, left).await?;
+            let stream = first(access.cx, subject, &addresses, left).await?;
             let name = ServerName::try_from(name).ok();
             start(subject, config, stream, Secure { name, tls: access.tls.clone() }).await
         }
@@ -86,6 +86,7 @@ async fn open(subject: &str, config: &Config, access: &Access<'_>) -> Result<Cli
 
 /// The first address that takes a connection.
 async fn first(
+    cx: &Context,
     subject: &str,
     addresses: &[std::net::SocketAddr],
     left: std::time::Duration,
@@ -93,7 +94,7 @@ async fn first(
     let mut last = Failure::new(Cause::Unreachable, format!("{subject} has no address"));
     let share = left / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     for address in addresses {
-        match dial::connect(*address, share).await {
+        match dial::connect(cx, *address, share).await {
             Ok(stream) => return Ok(stream),
             Err(failure) => {
                 last = Failure::new(failure.cause, format!("{subject}: {}", failure.message));

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::dial;
+use crate::probe::Context;
 
 /// What a server presented.
 pub(super) struct Presented {
@@ -31,6 +32,7 @@ pub(super) struct Presented {
 /// # Errors
 /// No connection, no answer in time, or an answer that is no handshake; an alert is named.
 pub(super) async fn shake(
+    cx: &Context,
     address: SocketAddr,
     name: ServerName<'static>,
     provider: Arc<CryptoProvider>,
@@ -46,7 +48,7 @@ pub(super) async fn shake(
         .with_no_client_auth();
     // A resumed handshake presents no certificate.
     config.resumption = Resumption::disabled();
-    let stream = dial::connect(address, within).await?;
+    let stream = dial::connect(cx, address, within).await?;
     let connector = TlsConnector::from(Arc::new(config));
     let stream = match timeout_at(until, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => stream,

@@ -164,7 +164,7 @@ names: [shop.example, www.shop.example]
         let within = cx.remaining().mul_f64(0.9);
         let roots = self.roots(cx).await?;
         let addresses = if self.addresses.is_empty() {
-            dial::resolve(&self.host, self.port, within / 2).await?
+            dial::resolve(cx, &self.host, self.port, within / 2).await?
         } else {
             self.addresses.clone()
         };
@@ -184,7 +184,7 @@ impl Tls {
     ) -> Looked {
         let name = self.server_name.clone();
         let server_name = self.server_name.to_str();
-        let outcome = handshake::shake(address, name, self.provider.clone(), within).await;
+        let outcome = handshake::shake(cx, address, name, self.provider.clone(), within).await;
         let judge = certificate::Judge {
             roots,
             algorithms: self.provider.signature_verification_algorithms,

@@ -64,16 +64,16 @@ impl Probe for Port {
 
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
         let Settings { host, port } = &self.settings;
-        let found = dial::resolve(host, *port, cx.remaining().mul_f64(0.5)).await?;
+        let found = dial::resolve(cx, host, *port, cx.remaining().mul_f64(0.5)).await?;
         // The rest of the time is what is left when the name is resolved.
         let within = cx.remaining().mul_f64(0.9);
-        read(join_all(found.into_iter().map(|address| look(address, within))).await)
+        read(join_all(found.into_iter().map(|address| look(cx, address, within))).await)
     }
 }
 
-async fn look(address: SocketAddr, within: Duration) -> Look {
+async fn look(cx: &Context, address: SocketAddr, within: Duration) -> Look {
     let began = Instant::now();
-    (address, dial::connect(address, within).await.map(|_| began.elapsed()))
+    (address, dial::connect(cx, address, within).await.map(|_| began.elapsed()))
 }
 
 /// Reads all looks together: one closed port makes it false, one silent address leaves it open.
