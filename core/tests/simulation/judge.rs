@@ -107,7 +107,15 @@ impl Judge {
         if matches!(event, Event::Ordered { .. }) {
             self.stopped = [at; 3];
         }
-        let touched = self.see(event, at, now);
+        let mut touched = self.see(event, at, now);
+        if !reached.is_empty() {
+            // A milestone lets the clock work on every trigger, whatever event brought it.
+            for (oracle, touched) in self.now.oracles.iter_mut().zip(&mut touched) {
+                if !std::mem::replace(touched, true) {
+                    oracle.time(now);
+                }
+            }
+        }
         for milestone in reached.iter().map(|reached| reached.milestone) {
             match milestone {
                 Milestone::DeployStarted => {

@@ -108,6 +108,7 @@ pub(crate) fn plan() -> Arc<Plan> {
     let rollback = Procedure { id: Name::of("rollback"), steps };
     Arc::new(Plan {
         launch: Name::of("shop"),
+        target: Name::of("shop"),
         title: "Shop".into(),
         version: "2.0".into(),
         previous_version: Some("1.9".into()),
