@@ -47,6 +47,7 @@ fn plan() -> Plan {
     });
     Plan {
         launch: Name::of("big"),
+        target: Name::of("big"),
         title: "Big".into(),
         version: "1".into(),
         previous_version: None,

@@ -24,5 +24,6 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod state;
+pub mod target;
 pub mod time;
 pub mod trigger;

@@ -27,6 +27,8 @@ pub struct Channel {
 pub struct Plan {
     /// The launch's name.
     pub launch: Name,
+    /// What its rollback rolls back: the launch itself, unless several launches share a target.
+    pub target: Name,
     /// The title for people.
     pub title: String,
     /// The version that is launched.

@@ -204,6 +204,9 @@ pub struct Run {
     pub id: RunId,
     /// The launch.
     pub launch: Name,
+    /// What it rolls back, where that is not the launch alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Name>,
     /// The deployment, counted from 1.
     pub generation: u32,
     /// The procedure as it was when the run began.
@@ -258,6 +261,7 @@ impl Run {
         Self {
             id: RunId::of(&launch, generation),
             launch,
+            target: None,
             generation,
             steps: vec![StepState::Planned; procedure.steps.len()],
             procedure,
@@ -265,6 +269,16 @@ impl Run {
             at,
             status: RunStatus::Running,
         }
+    }
+
+    /// What it rolls back: no two runs in flight have the same.
+    pub fn target(&self) -> &Name {
+        self.target.as_ref().unwrap_or(&self.launch)
+    }
+
+    /// Whether a trigger began it, and not a person.
+    pub fn by_itself(&self) -> bool {
+        self.cause.starts_with("trigger ")
     }
 
     /// Folds an event in.

@@ -30,6 +30,7 @@ use crate::reading::cut;
 use crate::rehearsal::Rehearsal;
 use crate::report::CheckReport;
 use crate::run::{Run, RunEvent};
+use crate::target::Elsewhere;
 use crate::time::Moment;
 use crate::trigger;
 
@@ -54,6 +55,8 @@ pub struct State {
     /// Whether each procedure could be run when it was last looked.
     readiness: BTreeMap<Name, Rehearsal>,
     readiness_asked: Option<Moment>,
+    /// What other launches do to the same target, newest first.
+    elsewhere: Vec<Elsewhere>,
     /// Whether no further step begins, since the daemon is about to end.
     stopping: bool,
 }
@@ -110,6 +113,7 @@ impl State {
             rehearsals: Vec::new(),
             readiness: BTreeMap::new(),
             readiness_asked: None,
+            elsewhere: Vec::new(),
             stopping: false,
         }
     }
@@ -127,6 +131,16 @@ impl State {
     /// Whether an attempt is under way that is not a person's.
     pub fn is_acting(&self) -> bool {
         self.runs.iter().filter(|run| !run.status.is_final()).any(Run::is_acting)
+    }
+
+    /// What is known of other launches' rollbacks on the same target.
+    pub fn elsewhere(&self) -> &[Elsewhere] {
+        &self.elsewhere
+    }
+
+    /// Whether a rollback can begin now, by whatever hand.
+    pub fn may_roll_back(&self) -> bool {
+        matches!(Phase::after(&self.milestones), Phase::Launching | Phase::Watching)
     }
 
     /// The runs, oldest first.
@@ -173,6 +187,7 @@ impl State {
                 self.tick(now, &mut effects);
                 self.look_for_readiness(now, &mut effects);
             }
+            Event::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
             Event::Rehearse { procedure, person } => {
                 self.rehearse(procedure, person, &mut effects)?;
             }

@@ -47,6 +47,7 @@ impl Trail {
     }
 
     /// Notes an exchange. Texts are cut like those of readings.
+    #[expect(clippy::needless_pass_by_value, reason = "what can be shown is handed over as it is")]
     pub fn note(
         &self,
         whom: impl ToString,

@@ -59,17 +59,13 @@ impl Vantage {
         });
         let mut resolvers = Vec::new();
         for (i, text) in settings.resolvers.iter().enumerate() {
-            match dial::parse_address(text, 53) {
-                Some(address) => resolvers.push(address),
-                None => {
-                    let path = KeyPath::root().entry("resolvers").index(i);
-                    let said = format!("`{text}` is no address");
-                    problems.push(
-                        Problem::new(path, said)
-                            .hint("write it like `192.0.2.53` or `192.0.2.53:5353`"),
-                    );
-                }
+            if let Some(address) = dial::parse_address(text, 53) {
+                resolvers.push(address);
+                continue;
             }
+            let path = KeyPath::root().entry("resolvers").index(i);
+            let problem = Problem::new(path, format!("`{text}` is no address"));
+            problems.push(problem.hint("write it like `192.0.2.53` or `192.0.2.53:5353`"));
         }
         if resolvers.len() > MAX_RESOLVERS {
             problems.push(Problem::at("resolvers", format!("more than {MAX_RESOLVERS} resolvers")));

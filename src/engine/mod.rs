@@ -18,7 +18,9 @@ use launchgate_core::name::Name;
 use launchgate_core::plan::Plan;
 use launchgate_core::report::Report;
 use launchgate_core::state::{Effect, Event, State};
+use launchgate_core::target::Elsewhere;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -56,6 +58,8 @@ pub struct Engine {
     waiting: Vec<Effect>,
     /// What is wrong with the store, if it could not be written.
     trouble: Option<String>,
+    /// The store being asked what other launches do to the same target.
+    asking: Option<JoinHandle<Result<Vec<Elsewhere>, StoreError>>>,
     /// When the last report was published, and whether it has been overtaken.
     published: Instant,
     overtaken: bool,
@@ -88,9 +92,11 @@ impl Engine {
             held: Held::default(),
             waiting: Vec::new(),
             trouble: None,
+            asking: None,
             published: Instant::now(),
             overtaken: true,
         };
+        engine.look_elsewhere().await;
         engine.take(Event::Restarted);
         engine.settle().await;
         engine.publish();
@@ -114,7 +120,14 @@ impl Engine {
                     self.turn(batch.drain(..)).await;
                 }
                 () = tokio::time::sleep_until(publish_at), if self.overtaken => self.publish(),
+                found = answered(&mut self.asking) => {
+                    self.asking = None;
+                    self.learn(found);
+                }
                 _ = tick.tick() => {
+                    if self.asking.is_none() {
+                        self.asking = self.ask_elsewhere();
+                    }
                     self.take(Event::Tick);
                     self.settle().await;
                 }
@@ -178,6 +191,7 @@ impl Engine {
     }
 
     async fn try_order(&mut self, event: Event) -> Result<(), Refused> {
+        self.look_elsewhere().await;
         // What came before is kept first, so that only this order is taken back if it cannot be.
         if !self.keep().await {
             return Err(Refused::NotKept(self.trouble.clone().unwrap_or_default()));
@@ -190,11 +204,14 @@ impl Engine {
         let before = self.state.clone();
         let effects = self.state.apply(event, self.clock.now())?;
         self.collect(effects);
-        if !self.keep().await {
+        if let Err(error) = self.commit().await {
             self.state = before;
             self.held = Held::default();
             self.waiting.clear();
-            return Err(Refused::NotKept(self.trouble.clone().unwrap_or_default()));
+            if !matches!(error, StoreError::Conflict(_)) {
+                self.note(&error);
+            }
+            return Err(Refused::NotKept(error.to_string()));
         }
         self.publish();
         self.act();
@@ -223,33 +240,87 @@ impl Engine {
         }
     }
 
-    /// Keeps what is held, in one transaction. Says whether nothing is held any more.
+    /// Asks the store what other launches have lately done to the same target, if it matters now.
+    fn ask_elsewhere(&self) -> Option<JoinHandle<Result<Vec<Elsewhere>, StoreError>>> {
+        if !self.state.may_roll_back() {
+            return None;
+        }
+        let (store, plan) = (Arc::clone(&self.store), Arc::clone(self.state.plan()));
+        Some(tokio::task::spawn_blocking(move || {
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            store.elsewhere(&plan.target, &plan.launch)
+        }))
+    }
+
+    async fn look_elsewhere(&mut self) {
+        self.asking = self.ask_elsewhere();
+        if self.asking.is_some() {
+            let found = answered(&mut self.asking).await;
+            self.asking = None;
+            self.learn(found);
+        }
+    }
+
+    /// A store that cannot be read says so when it is written.
+    fn learn(&mut self, found: Result<Vec<Elsewhere>, StoreError>) {
+        match found {
+            Ok(elsewhere) if elsewhere == self.state.elsewhere() => {}
+            Ok(elsewhere) => self.take(Event::Elsewhere(elsewhere)),
+            Err(error) => tracing::warn!(%error, "what happens elsewhere cannot be read"),
+        }
+    }
+
+    /// Keeps what is held. Says whether nothing is held any more.
     async fn keep(&mut self) -> bool {
+        let mut kept = self.commit().await;
+        if let Err(StoreError::Conflict(why)) = &kept {
+            tracing::warn!(%why, "another launch was first; going on from what is kept");
+            self.start_over().await;
+            kept = self.commit().await;
+        }
+        if let Err(error) = &kept {
+            self.note(error);
+        }
+        kept.is_ok()
+    }
+
+    /// Goes on from what is kept, as after a crash: what was held claims a target that another launch holds by now. What
+    /// the probes saw since the last commit is lost, and looked at again.
+    async fn start_over(&mut self) {
+        let plan = Arc::clone(self.state.plan());
+        let launch = plan.launch.clone();
+        let Ok(saved) = with(&self.store, move |store| store.load(&launch)).await else { return };
+        self.state = State::restore(plan, saved);
+        self.held = Held::default();
+        self.waiting.clear();
+        self.look_elsewhere().await;
+        self.take(Event::Restarted);
+    }
+
+    fn note(&mut self, error: &StoreError) {
+        if self.trouble.is_none() {
+            tracing::error!(%error, "the store cannot be written");
+        }
+        self.trouble = Some(error.to_string());
+        self.overtaken = true;
+    }
+
+    /// Writes what is held, in one transaction.
+    async fn commit(&mut self) -> Result<(), StoreError> {
         if self.held.is_empty() {
-            return true;
+            return Ok(());
         }
         let launch = self.state.plan().launch.clone();
         let (at, records) = (self.clock.now().wall, self.held.records());
         crash::records("before", self.state.runs(), &records);
         let kept = with(&self.store, move |store| store.commit(&launch, at, &records)).await;
-        match kept {
-            Ok(()) => {
-                crash::records("committed", self.state.runs(), &self.held.records());
-                if self.trouble.take().is_some() {
-                    tracing::info!("the store can be written again; everything held is kept");
-                }
-                self.held = Held::default();
-                true
-            }
-            Err(error) => {
-                if self.trouble.is_none() {
-                    tracing::error!(%error, "the store cannot be written");
-                }
-                self.trouble = Some(error.to_string());
-                self.overtaken = true;
-                false
-            }
+        kept?;
+        crash::records("committed", self.state.runs(), &self.held.records());
+        if self.trouble.take().is_some() {
+            tracing::info!("the store can be written again; everything held is kept");
         }
+        self.held = Held::default();
+        Ok(())
     }
 
     fn publish(&mut self) {
@@ -291,6 +362,16 @@ impl Engine {
     /// The launch's name.
     pub fn launch(&self) -> &Name {
         &self.state.plan().launch
+    }
+}
+
+/// The store's answer, once there is one; never, when nothing was asked.
+async fn answered(
+    asking: &mut Option<JoinHandle<Result<Vec<Elsewhere>, StoreError>>>,
+) -> Result<Vec<Elsewhere>, StoreError> {
+    match asking {
+        Some(asking) => asking.await.expect("a store gives errors and does not panic"),
+        None => std::future::pending().await,
     }
 }
 

@@ -7,8 +7,9 @@ use launchgate_core::milestone::Milestone;
 use launchgate_core::name::CheckPath;
 use launchgate_core::observation::Observation;
 use launchgate_core::reading::Readings;
-use launchgate_core::run::Ended;
+use launchgate_core::run::{Ended, Run};
 use launchgate_core::state::{Record, Saved};
+use launchgate_core::target::Elsewhere;
 use launchgate_core::time::Moment;
 use launchgate_core::trigger::Order;
 use launchgate_probes::builtin;
@@ -73,6 +74,9 @@ impl Store for Fragile {
         }
         self.inner.lock().unwrap().commit(launch, at, records)
     }
+    fn elsewhere(&mut self, target: &Name, launch: &Name) -> Result<Vec<Elsewhere>, StoreError> {
+        self.inner.lock().unwrap().elsewhere(target, launch)
+    }
     fn history(
         &mut self,
         launch: &Name,
@@ -91,6 +95,11 @@ impl Clock for Paused {
     }
 }
 
+/// The same launch under another name, on the same target.
+fn neighbour(launch: &str) -> String {
+    launch.replace("launch: shop", "launch: cart\ntarget: production")
+}
+
 struct Rig {
     handle: Handle,
     clock: Arc<Paused>,
@@ -98,12 +107,16 @@ struct Rig {
     looked_at: Arc<Mutex<Vec<Perform>>>,
     store: Fragile,
     stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 impl Rig {
     async fn start(store: Fragile, clock: Arc<Paused>) -> Self {
-        let compiled = compile_text("shop.yaml", LAUNCH, ".".into(), &builtin())
+        Self::launch(LAUNCH, store, clock).await
+    }
+
+    async fn launch(text: &str, store: Fragile, clock: Arc<Paused>) -> Self {
+        let compiled = compile_text("shop.yaml", text, ".".into(), &builtin())
             .unwrap_or_else(|e| panic!("{e}"));
         let (performed, looked_at) = (Arc::default(), Arc::default());
         let lists = [Arc::clone(&performed), Arc::clone(&looked_at)];
@@ -133,11 +146,15 @@ impl Rig {
     }
 
     async fn see(&self, ttl: f64) {
+        self.saw(ttl).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+
+    async fn saw(&self, ttl: f64) {
         let outcome = Ok(Readings::new().number("ttl", ttl));
         let observation = Observation { at: self.clock.now(), took: Duration::ZERO, outcome };
         let check = "health/dns".parse().unwrap();
         self.handle.tell(Event::Observed { check, observation }).await;
-        tokio::time::advance(Duration::from_secs(1)).await;
     }
 
     async fn deploy(&self) -> Result<(), Refused> {
@@ -151,7 +168,8 @@ impl Rig {
         let mut reports = self.handle.reports();
         let found =
             tokio::time::timeout(Duration::from_secs(60), reports.wait_for(|r| wanted(r))).await;
-        Arc::clone(&found.expect("the report comes").expect("the engine runs"))
+        let found = found.unwrap_or_else(|_| panic!("{:#?}", self.handle.report()));
+        Arc::clone(&found.expect("the engine runs"))
     }
 
     async fn stop(self) -> Fragile {
@@ -327,4 +345,88 @@ async fn a_stop_waits_for_the_step_under_way_and_begins_no_other() {
     rig.report(|report| !report.runs.is_empty()).await;
     assert_eq!(rig.steps(), ["again"], "the next process goes on, and doubts nothing");
     rig.stop().await;
+}
+
+/// Breaches at every look, until the report is as wanted.
+async fn breach_until(rig: &Rig, wanted: impl Fn(&Report) -> bool) -> Arc<Report> {
+    let mut reports = rig.handle.reports();
+    for _ in 0..100 {
+        let report = rig.handle.report();
+        if wanted(&report) {
+            return report;
+        }
+        rig.see(900.0).await;
+        // While a commit is under way the clock stands still, so that this is a wait for the engine.
+        let _changed = tokio::time::timeout(Duration::from_millis(200), reports.changed()).await;
+    }
+    panic!("{:#?}", rig.handle.report().triggers);
+}
+
+fn is_forestalled(report: &Report) -> bool {
+    report.triggers[0].because.contains("is under way on the same target")
+}
+
+#[tokio::test(start_paused = true)]
+async fn launches_on_one_target_are_never_rolled_back_at_once() {
+    let (store, clock) = (Fragile::default(), paused());
+    let shop = LAUNCH.replace("launch: shop", "launch: shop\ntarget: production");
+    let shop = Rig::launch(&shop, store.clone(), Arc::clone(&clock)).await;
+    let cart = Rig::launch(&neighbour(LAUNCH), store, clock).await;
+    shop.deploy().await.unwrap();
+    cart.deploy().await.unwrap();
+    // Both become due at the same look: which of them is first is the store's to say.
+    for _ in 0..5 {
+        shop.saw(900.0).await;
+        cart.see(900.0).await;
+    }
+    let runs = |rig: &Rig| rig.handle.report().runs.len();
+    let (first, second) = if runs(&cart) == 0 { (shop, cart) } else { (cart, shop) };
+    breach_until(&first, |report| !report.runs.is_empty()).await;
+    let report = breach_until(&second, is_forestalled).await;
+    assert_eq!(report.runs.len(), 0, "{:?}", report.runs);
+    assert_eq!((first.steps().len(), second.steps().len()), (1, 0));
+
+    let fire = Event::Fire {
+        trigger: Name::of("dns"),
+        person: Name::of("alice"),
+        reason: "it is broken".into(),
+    };
+    let refused = second.handle.submit(fire).await.unwrap_err().to_string();
+    assert!(refused.contains("a target is rolled back by one run at a time"), "{refused}");
+
+    // The first run ends: from then on the other launch cools down.
+    for step in 0..2 {
+        let run = first.handle.report().runs[0].id.clone();
+        let (how, evidence) = (Ended::Succeeded, String::new());
+        first.handle.tell(Event::StepEnded { run, step, attempt: 1, how, evidence }).await;
+    }
+    first.report(|report| report.runs.iter().all(|run| run.status.is_final())).await;
+    breach_until(&second, |report| report.triggers[0].because.contains("cooling down")).await;
+    assert_eq!(second.steps().len(), 0);
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_that_another_forestalls_goes_on_from_what_is_kept() {
+    let (store, clock) = (Fragile::default(), paused());
+    let cart = Rig::launch(&neighbour(LAUNCH), store, clock).await;
+    cart.deploy().await.unwrap();
+    // Another launch takes the target, and this one has no time to hear of it before it commits.
+    let plan = compile_text("shop.yaml", LAUNCH, ".".into(), &builtin()).unwrap().plan;
+    let procedure = plan.procedures[&Name::of("rollback")].clone();
+    let (shop, at) = (Name::of("shop"), cart.clock.now().wall);
+    let mut run = Run::new(shop.clone(), 1, procedure, "trigger dns: slow".into(), at);
+    run.target = Some(Name::of("production"));
+    let created = Record::RunCreated(Box::new(run));
+    for _ in 0..3 {
+        cart.saw(900.0).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    cart.store.inner.lock().unwrap().commit(&shop, at, &[created]).unwrap();
+    let report = breach_until(&cart, is_forestalled).await;
+    assert_eq!((report.runs.len(), cart.steps().len()), (0, 0));
+    let unwritable = |alarm: &String| alarm.contains("cannot be written");
+    assert!(!report.alarms.iter().any(unwritable), "{:?}", report.alarms);
+    cart.stop().await;
 }

@@ -10,7 +10,7 @@ use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Step};
 use launchgate_core::reading::Readings;
 use launchgate_core::rehearsal::Rehearsal;
-use launchgate_core::run::{Choice, Ended, Run, RunEvent, RunStatus};
+use launchgate_core::run::{Choice, Ended, Run, RunEvent, RunId, RunStatus};
 use launchgate_core::time::Moment;
 use launchgate_core::trigger;
 
@@ -92,6 +92,7 @@ pub(super) fn contract<S: Store>(open: impl Fn() -> S, again: impl Fn(S) -> S) {
     what_is_kept_comes_back(open(), &again);
     all_or_nothing(open());
     a_deployment_has_one_run_and_a_launch_one_in_flight(open());
+    a_target_has_one_run_in_flight(open(), &again);
     an_event_needs_its_run(open());
     history_is_bounded_and_newest_first(open());
     what_is_too_old_goes(open());
@@ -186,6 +187,36 @@ fn a_deployment_has_one_run_and_a_launch_one_in_flight<S: Store>(mut store: S) {
     store.commit(&launch(), at(), &created(&run(3))).unwrap();
     let kept: Vec<_> = store.load(&launch()).unwrap().runs.iter().map(|r| r.status).collect();
     assert_eq!(kept, [RunStatus::Verified, RunStatus::Aborted, RunStatus::Running]);
+}
+
+fn a_target_has_one_run_in_flight<S: Store>(store: S, again: &impl Fn(S) -> S) {
+    let (mut store, other, target) = (store, Name::of("cart"), Name::of("production"));
+    let mut here = run(1);
+    here.target = Some(target.clone());
+    here.cause = "trigger errors: 9%".into();
+    let mut there = run(1);
+    (there.id, there.launch) = (RunId::of(&other, 1), other.clone());
+    there.target = Some(target.clone());
+    let created = |run: &Run| [Record::RunCreated(Box::new(run.clone()))];
+    store.commit(&launch(), at(), &created(&here)).unwrap();
+    let mut store = again(store);
+    let refused = store.commit(&other, at(), &created(&there)).unwrap_err();
+    assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
+    let mut told = Elsewhere {
+        run: here.id.clone(),
+        launch: launch(),
+        began: at(),
+        ended: None,
+        by_itself: true,
+    };
+    assert_eq!(store.elsewhere(&target, &other).unwrap(), [told.clone()]);
+    assert_eq!(store.elsewhere(&target, &launch()).unwrap(), [], "its own runs are not elsewhere");
+    assert_eq!(store.elsewhere(&launch(), &other).unwrap(), [], "a target of that name");
+    let finished = RunEvent::Finished { status: RunStatus::Verified, at: later(1) };
+    store.commit(&launch(), later(1), &[happened(&here, finished)]).unwrap();
+    told.ended = Some(later(1));
+    assert_eq!(store.elsewhere(&target, &other).unwrap(), [told]);
+    store.commit(&other, later(1), &created(&there)).unwrap();
 }
 
 fn an_event_needs_its_run<S: Store>(mut store: S) {

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use launchgate_core::audit::{Head, Line, audited};
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
-use launchgate_core::run::RunEvent;
+use launchgate_core::run::{Run, RunEvent, RunId};
 use launchgate_core::state::{Record, Saved};
+use launchgate_core::target::Elsewhere;
 
 use super::key::Key;
 use super::{Retention, Store, StoreError};
@@ -17,6 +18,8 @@ use super::{Retention, Store, StoreError};
 #[derive(Debug, Default, Clone)]
 pub struct MemoryStore {
     launches: HashMap<Name, Kept>,
+    /// When each run that is over ended.
+    ended: HashMap<String, Timestamp>,
     retention: Retention,
     /// Signs the audit logs; made with the first entry, and forgotten with the rest.
     key: Option<Arc<Key>>,
@@ -34,6 +37,15 @@ struct Kept {
 }
 
 impl MemoryStore {
+    /// The run in flight of another launch that holds the target of a run to be created.
+    fn taken(&self, launch: &Name, record: &Record) -> Option<RunId> {
+        let Record::RunCreated(created) = record else { return None };
+        let others = self.launches.iter().filter(|(name, _)| *name != launch);
+        let mut runs = others.flat_map(|(_, kept)| &kept.saved.runs);
+        let holds = |run: &&Run| !run.status.is_final() && run.target() == created.target();
+        runs.find(holds).map(|run| run.id.clone())
+    }
+
     /// A store with other bounds for its history.
     pub fn keeping(retention: Retention) -> Self {
         Self { retention, ..Self::default() }
@@ -128,6 +140,9 @@ impl Store for MemoryStore {
         records: &[Record],
     ) -> Result<(), StoreError> {
         let only_seen = records.iter().all(|r| matches!(r, Record::Observed { .. }));
+        if let Some(busy) = records.iter().find_map(|record| self.taken(launch, record)) {
+            return Err(StoreError::Conflict(format!("run {busy} on the same target")));
+        }
         let retention = self.retention;
         let kept = self.launches.entry(launch.clone()).or_default();
         // Observations cannot be refused, so that the copy for taking back is made for the rest alone.
@@ -142,7 +157,27 @@ impl Store for MemoryStore {
         if done.is_err() {
             *kept = before.unwrap_or_default();
         }
+        for run in kept.saved.runs.iter().filter(|run| run.status.is_final()) {
+            self.ended.entry(run.id.0.clone()).or_insert(at);
+        }
         done
+    }
+
+    fn elsewhere(&mut self, target: &Name, launch: &Name) -> Result<Vec<Elsewhere>, StoreError> {
+        let others = self.launches.iter().filter(|(name, _)| *name != launch);
+        let mut runs: Vec<&Run> = others
+            .flat_map(|(_, kept)| &kept.saved.runs)
+            .filter(|run| run.target() == target)
+            .collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.at));
+        let told = |run: &Run| Elsewhere {
+            run: run.id.clone(),
+            launch: run.launch.clone(),
+            began: run.at,
+            ended: self.ended.get(&run.id.0).copied(),
+            by_itself: run.by_itself(),
+        };
+        Ok(runs.into_iter().take(super::ELSEWHERE).map(told).collect())
     }
 
     fn history(

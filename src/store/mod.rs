@@ -23,6 +23,7 @@ use launchgate_core::audit::Line;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
 use launchgate_core::state::{Record, Saved};
+use launchgate_core::target::Elsewhere;
 
 pub use self::audit::AuditFile;
 pub use self::key::PublicKey;
@@ -32,6 +33,9 @@ pub use self::sqlite::SqliteStore;
 
 /// How many observations of a check are kept unless something else is asked for.
 pub const HISTORY: usize = 1_000;
+
+/// How many runs of other launches are told of a target.
+pub const ELSEWHERE: usize = 32;
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,9 @@ pub trait Store: Send {
         at: Timestamp,
         records: &[Record],
     ) -> Result<(), StoreError>;
+
+    /// The newest runs of other launches than `launch` on `target`, newest first, [`ELSEWHERE`] at most.
+    fn elsewhere(&mut self, target: &Name, launch: &Name) -> Result<Vec<Elsewhere>, StoreError>;
 
     /// The newest observations of a check, newest first; at most as many as the store's [`Retention`] keeps are there.
     fn history(

@@ -6,21 +6,23 @@ use jiff::Timestamp;
 use launchgate_core::audit::Line;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
-use launchgate_core::run::{Run, RunEvent};
+use launchgate_core::run::{Run, RunEvent, RunId};
 use launchgate_core::state::{Record, Saved, SavedCheck, SavedTrigger};
+use launchgate_core::target::Elsewhere;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 
 use super::key::Key;
 use super::trouble::{Trouble, json, text};
-use super::{Retention, Store, StoreError, audit, history, messages};
+use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_messages.sql"),
     include_str!("sqlite_audit.sql"),
+    include_str!("sqlite_targets.sql"),
 ];
 
 /// An SQLite file.
@@ -116,6 +118,27 @@ impl SqliteStore {
         Ok(saved)
     }
 
+    fn runs_on(&self, target: &Name, but: &Name) -> Result<Vec<Elsewhere>, Trouble> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT run, launch, at, ended, by_itself FROM runs \
+             WHERE target = ?1 AND launch <> ?2 ORDER BY id DESC LIMIT ?3",
+        )?;
+        let most = i64::try_from(ELSEWHERE).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![target.as_str(), but.as_str(), most])?;
+        let instant = |at: i64| Timestamp::from_millisecond(at).map_err(|e| Trouble::odd(&e));
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(Elsewhere {
+                run: RunId(row.get(0)?),
+                launch: row.get::<_, String>(1)?.parse().map_err(|e| Trouble::odd(&e))?,
+                began: instant(row.get(2)?)?,
+                ended: row.get::<_, Option<i64>>(3)?.map(instant).transpose()?,
+                by_itself: row.get(4)?,
+            });
+        }
+        Ok(all)
+    }
+
     fn all<T: DeserializeOwned>(&self, query: &str, key: &str) -> Result<Vec<T>, Trouble> {
         let mut statement = self.connection.prepare_cached(query)?;
         let mut rows = statement.query([key])?;
@@ -155,6 +178,10 @@ impl Store for SqliteStore {
         records: &[Record],
     ) -> Result<(), StoreError> {
         self.write(launch, at, records).map_err(|trouble| self.told(trouble))
+    }
+
+    fn elsewhere(&mut self, target: &Name, launch: &Name) -> Result<Vec<Elsewhere>, StoreError> {
+        self.runs_on(target, launch).map_err(|trouble| self.told(trouble))
     }
 
     fn history(
@@ -268,8 +295,8 @@ fn keep(
                 _ => false,
             };
             if over {
-                tx.prepare_cached("UPDATE runs SET in_flight = 0 WHERE run = ?1")?
-                    .execute([&run.0])?;
+                tx.prepare_cached("UPDATE runs SET in_flight = 0, ended = ?2 WHERE run = ?1")?
+                    .execute(params![run.0, at])?;
             }
         }
     }
@@ -278,9 +305,18 @@ fn keep(
 
 fn create(tx: &Transaction<'_>, launch: &str, at: i64, run: &Run) -> Result<(), Trouble> {
     tx.prepare_cached(
-        "INSERT INTO runs (run, launch, generation, at, in_flight, body) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
+        "INSERT INTO runs (run, launch, generation, at, in_flight, body, target, by_itself) \
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)",
     )?
-    .execute(params![run.id.0, launch, run.generation, at, text(run)?])?;
+    .execute(params![
+        run.id.0,
+        launch,
+        run.generation,
+        at,
+        text(run)?,
+        run.target().as_str(),
+        run.by_itself()
+    ])?;
     Ok(())
 }
 

@@ -80,6 +80,7 @@ fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
         | Rejected::Order(_)
         | Rejected::OutOfOrder { .. }
         | Rejected::NothingToRollBack(_)
+        | Rejected::TargetBusy { .. }
         | Rejected::AlreadyRun(_) => (StatusCode::CONFLICT, "conflict"),
     }
 }

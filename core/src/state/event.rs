@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::procedure::Step;
 use crate::rehearsal::Rehearsal;
 use crate::run::{Choice, Ended, IllegalEvent, Run, RunEvent, RunId};
+use crate::target::Elsewhere;
 use crate::trigger::{self, Order, OrderError, Trigger};
 
 /// Something that happened. The list is closed: nothing else changes a launch.
@@ -49,6 +50,8 @@ pub enum Event {
     },
     /// Time passed.
     Tick,
+    /// What the rollbacks of other launches on the same target are now, newest first.
+    Elsewhere(Vec<Elsewhere>),
     /// A person fires a trigger.
     Fire {
         /// Which.
@@ -285,4 +288,14 @@ pub enum Rejected {
     /// The deployment has had its run.
     #[error("deployment {0} has had its rollback: a deployment has one")]
     AlreadyRun(u32),
+    /// Another launch's rollback is under way on the same target.
+    #[error(
+        "run {run} of {launch} is under way on the same target: a target is rolled back by one run at a time"
+    )]
+    TargetBusy {
+        /// The run.
+        run: RunId,
+        /// The other launch.
+        launch: Name,
+    },
 }

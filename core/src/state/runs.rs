@@ -30,6 +30,7 @@ impl State {
             cause.to_owned(),
             now.wall,
         );
+        run.target = (self.plan.target != self.plan.launch).then(|| self.plan.target.clone());
         self.instruct(&mut run);
         effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
         self.runs.push(run);

@@ -8,6 +8,7 @@ use crate::milestone::{Milestone, Phase};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::run::RunId;
+use crate::target::{self, Elsewhere};
 use crate::time::{Moment, add, elapsed, format_duration};
 use crate::trigger::{Memory, Mode, Order, Status, Trigger};
 
@@ -151,10 +152,15 @@ impl State {
         }
     }
 
-    /// What of the launch keeps a rollback from starting by itself: one that has just been, or too many.
+    /// What of the launch or its target keeps a rollback from starting by itself: one that has just been, or too many.
     fn obstacle(&self, trigger: &Trigger, now: Moment) -> Option<String> {
-        let ended = self.milestones.iter().rev().find(|r| r.milestone == Milestone::RolledBack);
-        if let Some(until) = ended.map(|r| add(r.at, trigger.cooldown))
+        if let Some(Elsewhere { run, launch, .. }) = target::in_flight(&self.elsewhere) {
+            return Some(format!("run {run} of {launch} is under way on the same target"));
+        }
+        let here = self.milestones.iter().filter(|r| r.milestone == Milestone::RolledBack);
+        let there = self.elsewhere.iter().filter_map(|other| other.ended);
+        let ended = here.map(|r| r.at).chain(there).max();
+        if let Some(until) = ended.map(|at| add(at, trigger.cooldown))
             && until > now.wall
         {
             let left = format_duration(elapsed(now.wall, until));
@@ -165,7 +171,11 @@ impl State {
                 && r.by.starts_with("trigger ")
                 && elapsed(r.at, now.wall) < BREAKER_WITHIN
         });
-        (by_themselves.count() >= BREAKER).then(|| {
+        let elsewhere = self
+            .elsewhere
+            .iter()
+            .filter(|other| other.by_itself && elapsed(other.began, now.wall) < BREAKER_WITHIN);
+        (by_themselves.count() + elsewhere.count() >= BREAKER).then(|| {
             format!(
                 "{BREAKER} rollbacks have started by themselves within {}: a person must fire this one",
                 format_duration(BREAKER_WITHIN)
@@ -196,6 +206,9 @@ impl State {
         let phase = Phase::after(&self.milestones);
         if !matches!(phase, Phase::Launching | Phase::Watching) {
             return Err(Rejected::NothingToRollBack(phase));
+        }
+        if let Some(Elsewhere { run, launch, .. }) = target::in_flight(&self.elsewhere) {
+            return Err(Rejected::TargetBusy { run: run.clone(), launch: launch.clone() });
         }
         let trigger = &plan.triggers[place];
         let cause = format!("{person} fired {id} by hand: {reason}");

@@ -6,6 +6,13 @@ use jiff::Timestamp;
 use super::{Memory, Status, Trigger, Window};
 use crate::time::{Moment, add, elapsed, format_duration};
 
+/// Adds a sentence to others, of which the last may have its full stop.
+fn say(text: &mut String, sentence: &str) {
+    let stop = if text.ends_with('.') { " " } else { ". " };
+    *text += stop;
+    *text += sentence;
+}
+
 impl Memory {
     /// The sentence for people at `now`.
     pub fn because(&self, trigger: &Trigger, now: Moment) -> String {
@@ -20,20 +27,21 @@ impl Memory {
             Status::Suspended | Status::Blind => self.blind(trigger, now),
         };
         if self.flapping && self.status.is_armed() {
-            text += &format!(". Flapping: {} changes in the last 20 samples", self.changes());
+            let changes = self.changes();
+            say(&mut text, &format!("Flapping: {changes} changes in the last 20 samples"));
         }
         if let Some(hold) = &self.hold {
             let until = clock(hold.until);
-            text += &format!(". Held by {} until {until}: {}", hold.by, hold.reason);
+            say(&mut text, &format!("Held by {} until {until}: {}", hold.by, hold.reason));
         }
         if let Some(blocked) = &self.blocked {
-            text += &format!(". Does not fire: {blocked}");
+            say(&mut text, &format!("Does not fire: {blocked}"));
         }
         if self.unconfirmed && self.status.is_armed() {
-            text += ". Not seen live since the restart";
+            say(&mut text, "Not seen live since the restart");
         }
         if let Some(first) = &self.rearm_asked {
-            text += &format!(". {first} asks to arm it again; a second person must too");
+            say(&mut text, &format!("{first} asks to arm it again; a second person must too"));
         }
         self.told_answer(trigger, text)
     }

@@ -65,6 +65,8 @@ impl<'a> Compiler<'a> {
         let page = self.page(head.as_ref(), &channels);
         let triggers = self.triggers(&checklists, &procedures);
         let launch = head.as_ref().and_then(|h| self.name(&h.launch, &at("launch"), false));
+        let named = head.as_ref().and_then(|h| h.target.as_ref());
+        let target = named.map_or_else(|| launch.clone(), |t| self.name(t, &at("target"), false));
         let window = head.as_ref().and_then(|h| self.duration(h.window.as_deref(), &at("window")));
         // What else is said about a text whose reference is wrong would only repeat it.
         let nowhere: HashSet<&KeyPath> = filled.problems.iter().map(|p| &p.path).collect();
@@ -74,10 +76,11 @@ impl<'a> Compiler<'a> {
         self.problems.extend(filled.problems.into_iter().map(|p| (p, false)));
         self.problems.retain(|(p, _)| written_out.iter().all(|secret| !secret.is_told_by(p)));
         self.problems.extend(written_out.into_iter().map(|secret| (secret.problem, true)));
-        match (head, launch, go_live) {
-            (Some(head), Some(launch), Some(go_live)) if self.problems.is_empty() => {
+        match (head, launch.zip(target), go_live) {
+            (Some(head), Some((launch, target)), Some(go_live)) if self.problems.is_empty() => {
                 let plan = Plan {
                     launch,
+                    target,
                     title: head.title,
                     version: head.version,
                     previous_version: head.previous_version,

@@ -24,6 +24,11 @@ pub(super) struct Head {
     /// How long the launch window is.
     #[serde(default)]
     pub(super) window: Option<String>,
+    /// What a rollback of this launch rolls back, such as `production-eu`. Launches that name
+    /// the same target are never rolled back at the same time, and share cooldown and breaker. Without it, the launch is
+    /// its own target.
+    #[serde(default)]
+    pub(super) target: Option<String>,
     /// Who holds which role; the first of a list is primary.
     #[serde(default)]
     pub(super) people: BTreeMap<String, Vec<String>>,

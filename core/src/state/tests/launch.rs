@@ -90,6 +90,7 @@ pub(crate) fn plan() -> Plan {
     let people = [("incident_commander", "alice"), ("legal", "carol")];
     Plan {
         launch: Name::of("shop"),
+        target: Name::of("shop"),
         title: "Shop".into(),
         version: "2.0".into(),
         previous_version: None,
