@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actions::{Around, Shims};
 use crate::clock::Clock;
 use crate::engine::{Engine, Handle, SharedStore};
-use crate::runner::{Limits, Looking, Runner, Surroundings, look_back};
+use crate::runner::{Limits, Looking, Memories, Runner, Surroundings, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
 use crate::{executor, postman, rehearse};
@@ -47,6 +47,7 @@ pub struct Launch {
     handle: Handle,
     plan: Arc<Plan>,
     probes: Probes,
+    memories: Memories,
     looking: Option<Eyes>,
     engine: JoinHandle<()>,
     stop: CancellationToken,
@@ -108,8 +109,9 @@ impl Outside {
         let probe = probes.get(&check).filter(|probe| probe.keeps_history()).cloned();
         let (Some(probe), Some(asked)) = (probe, plan.check(&check)) else { return };
         let (every, timeout) = (asked.every, asked.timeout);
-        let around =
-            Surroundings { go_live: Some(plan.go_live.timestamp()), folder: self.folder.clone() };
+        let go_live = Some(plan.go_live.timestamp());
+        let folder = self.folder.clone();
+        let around = Surroundings { go_live, folder, ..Surroundings::default() };
         let (handle, clock) = (self.handle.clone(), Arc::clone(&self.clock));
         let times = std::iter::successors(Some(add(from, every)), move |at| Some(add(*at, every)))
             .take_while(move |at| *at < to)
@@ -153,10 +155,11 @@ impl Launch {
             },
         )
         .await?;
+        let memories = Memories::of(engine.remembered());
         let stop = CancellationToken::new();
         let engine = tokio::spawn(engine.run(stop.clone()));
-        let looking = Some(Eyes::open(&compiled, &shared, &handle));
-        Ok(Self { file, shared, handle, plan, probes, looking, engine, stop })
+        let looking = Some(Eyes::open(&compiled, &shared, &handle, &memories));
+        Ok(Self { file, shared, handle, plan, probes, memories, looking, engine, stop })
     }
 
     /// The way in and out for everybody else.
@@ -192,10 +195,12 @@ impl Launch {
         if let Some(eyes) = self.looking.take() {
             eyes.close().await;
         }
+        let (old, new) = (&self.plan, &compiled.plan);
+        self.memories.retain(|check| new.check(check) == old.check(check));
         self.plan = Arc::clone(&compiled.plan);
         self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&compiled.probes);
         self.handle.tell(Event::Reloaded(Arc::clone(&compiled.plan))).await;
-        self.looking = Some(Eyes::open(&compiled, &self.shared, &self.handle));
+        self.looking = Some(Eyes::open(&compiled, &self.shared, &self.handle, &self.memories));
         tracing::info!(launch = %self.handle.launch(), "the changed launch file is in force");
     }
 
@@ -219,11 +224,8 @@ impl Launch {
 }
 
 impl Eyes {
-    fn open(compiled: &Compiled, shared: &Shared, handle: &Handle) -> Self {
-        let around = Surroundings {
-            go_live: Some(compiled.plan.go_live.timestamp()),
-            folder: compiled.folder.clone(),
-        };
+    fn open(compiled: &Compiled, shared: &Shared, handle: &Handle, memories: &Memories) -> Self {
+        let around = Surroundings { memories: memories.clone(), ..surroundings(compiled) };
         let (send, mut seen) = mpsc::channel(SEEN);
         let seed = shared.clock.now().uptime.subsec_nanos().into();
         let runner = Runner::start(
@@ -248,6 +250,16 @@ impl Eyes {
         if let Err(error) = self.relay.await {
             tracing::error!(%error, "a relay ended badly");
         }
+    }
+}
+
+/// What is the same for every look of a compiled launch.
+pub fn surroundings(compiled: &Compiled) -> Surroundings {
+    Surroundings {
+        go_live: Some(compiled.plan.go_live.timestamp()),
+        folder: compiled.folder.clone(),
+        canaries: compiled.canaries.clone(),
+        ..Surroundings::default()
     }
 }
 

@@ -25,6 +25,7 @@ fn check(list: usize, check: usize) -> Check {
         title: "Error rate".into(),
         level: Level::Required,
         question: Question::Probe { kind: Name::of("metrics"), settings: serde_json::Value::Null },
+        from: None,
         expect: vec![Expectation::compile("value < 5%", &specs).expect("an expectation")],
         warn: Vec::new(),
         every: Duration::from_secs(30),

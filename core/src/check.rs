@@ -49,6 +49,8 @@ pub struct Check {
     pub level: Level,
     /// What answers it.
     pub question: Question,
+    /// The vantage that it is looked at from, if not this host as it is.
+    pub from: Option<Name>,
     /// All must hold, else the check fails.
     pub expect: Vec<Expectation>,
     /// All should hold, else the check warns.
@@ -215,12 +217,18 @@ pub struct Memory {
     pub fails: u32,
     /// Good observations in a row.
     pub passes: u32,
+    /// What the probe asked to be told at its next look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<Json>,
 }
 
 impl Memory {
     /// Takes an observation in and judges it. A fail must be seen `fail_after` times in a row while the check was good
     /// before; a fail that stands needs `pass_after` good ones to end. Unknown is never damped.
-    pub fn take(&mut self, check: &Check, observation: Observation) {
+    pub fn take(&mut self, check: &Check, mut observation: Observation) {
+        if let Ok(readings) = &mut observation.outcome {
+            self.remembered = readings.memory.take().or(self.remembered.take());
+        }
         let raw = judge(check, &observation);
         self.last = Some(observation);
         match raw.outcome {

@@ -117,6 +117,9 @@ pub struct CheckReport {
     pub because: String,
     /// The probe kind, or `sign_off`.
     pub probe: Name,
+    /// From where it is looked at, if not from the daemon's host as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vantages: Vec<Name>,
     /// What was last seen.
     pub readings: Option<Readings>,
     /// When it was last seen.

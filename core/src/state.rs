@@ -133,6 +133,15 @@ impl State {
         self.runs.iter().filter(|run| !run.status.is_final()).any(Run::is_acting)
     }
 
+    /// What the probes of checks asked to be told at their next look.
+    pub fn remembered(&self) -> impl Iterator<Item = (CheckPath, serde_json::Value)> {
+        self.plan.checks().filter_map(|(_, check)| {
+            let place = self.index.get(&check.path)?;
+            let memory = self.checks[place.at].memory.remembered.clone()?;
+            Some((check.path.clone(), memory))
+        })
+    }
+
     /// What is known of other launches' rollbacks on the same target.
     pub fn elsewhere(&self) -> &[Elsewhere] {
         &self.elsewhere

@@ -14,6 +14,7 @@ pub mod guard;
 pub mod hsts;
 pub mod http;
 pub mod metrics;
+pub mod placed;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::probe::{Context, Probe};
 use crate::strict;
+use crate::vantage::Vantage;
 
 /// A look in progress.
 pub type Look<'a> = Pin<Box<dyn Future<Output = Result<Readings, Failure>> + Send + 'a>>;
@@ -26,6 +27,10 @@ pub trait DynProbe: Send + Sync {
     fn hosts(&self) -> Vec<String>;
     /// See [`Probe::keeps_history`].
     fn keeps_history(&self) -> bool;
+    /// From where it looks.
+    fn vantage(&self) -> Arc<Vantage> {
+        Arc::default()
+    }
     /// See [`Probe::observe`].
     fn observe<'a>(&'a self, cx: &'a Context) -> Look<'a>;
 }

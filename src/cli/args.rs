@@ -209,9 +209,33 @@ pub struct Probe {
     /// How long the look may take.
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
     pub timeout: std::time::Duration,
-    /// Print JSON.
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = ProbeFormat::Text)]
+    pub format: ProbeFormat,
+    /// Also tell what was asked of whom, what came back, and what was not tested.
     #[arg(long)]
-    pub json: bool,
+    pub explain: bool,
+    /// The planned go-live, for readings that count from it: `2026-12-01T09:00:00[Europe/London]`.
+    #[arg(long, value_name = "TIME")]
+    pub go_live: Option<jiff::Zoned>,
+    /// Connect from this address of this host.
+    #[arg(long, value_name = "IP")]
+    pub local_address: Option<String>,
+    /// Ask this resolver for the addresses of names; may be given several times.
+    #[arg(long = "resolver", value_name = "IP[:PORT]")]
+    pub resolvers: Vec<String>,
+    /// Send HTTP through this proxy.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+}
+
+/// How a single look is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProbeFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
 }
 
 /// `report`.

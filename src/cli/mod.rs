@@ -6,6 +6,7 @@ mod client;
 mod exit;
 mod offline;
 mod online;
+mod probe;
 mod rehearse;
 mod replay;
 mod serve;
@@ -69,7 +70,7 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Serve(args) => serve::serve(args, terminal).await,
         Command::Check(args) => offline::check(args, terminal).await,
         Command::Validate { files } => offline::validate(&files, terminal),
-        Command::Probe(args) => offline::probe(args, terminal).await,
+        Command::Probe(args) => probe::probe(args, terminal).await,
         Command::Audit { command: AuditCommand::Export { after, daemon } } => {
             audit::export(after, &daemon).await
         }

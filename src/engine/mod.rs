@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use handle::{Handle, Message, Refused};
 use held::Held;
-use launchgate_core::name::Name;
+use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::plan::Plan;
 use launchgate_core::report::Report;
 use launchgate_core::state::{Effect, Event, State};
@@ -101,6 +101,11 @@ impl Engine {
         engine.settle().await;
         engine.publish();
         Ok((engine, handle))
+    }
+
+    /// What the probes of checks asked to be told at their next look.
+    pub fn remembered(&self) -> impl Iterator<Item = (CheckPath, serde_json::Value)> {
+        self.state.remembered()
     }
 
     /// Runs until every handle is gone and the inbox is empty, or until `stop` is told; then keeps what is held.

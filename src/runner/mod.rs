@@ -3,8 +3,10 @@
 //! A look that hangs, panics or floods harms no other: each has its own task, its own deadline and at most one at a time
 //! per check. The runner judges nothing.
 
+mod canary;
 mod limits;
 mod look;
+mod memories;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +23,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::canary::Canaries;
 pub use self::limits::Limits;
 pub use self::look::{Surroundings, look, look_back};
+pub use self::memories::Memories;
 use crate::clock::Clock;
 
 /// A check's probe with its rhythm.
@@ -125,7 +129,7 @@ impl Work {
         let (clock, seen) = (Arc::clone(&self.clock), self.seen.clone());
         async move {
             let permits = limits.acquire(&*looking.probe).await;
-            let observation = look(&looking.probe, looking.timeout, &around, &*clock).await;
+            let observation = look(&looking, &around, &*clock).await;
             drop(permits);
             if seen.send((looking.check.clone(), observation)).await.is_err() {
                 tracing::debug!(check = %looking.check, "nobody listens any more");
@@ -156,7 +160,7 @@ pub async fn look_once(
         let (around, limits, clock) = (around.clone(), Arc::clone(&limits), Arc::clone(&clock));
         tasks.spawn(async move {
             let permits = limits.acquire(&*looking.probe).await;
-            let observation = look(&looking.probe, looking.timeout, &around, &*clock).await;
+            let observation = look(&looking, &around, &*clock).await;
             drop(permits);
             (looking.check, observation)
         });

@@ -30,6 +30,12 @@ enum Manner {
     Hangs,
     Panics,
     Takes(Duration, Arc<Crowd>),
+    /// It cannot look.
+    Fails(Cause),
+    /// It looks, and a part of what it sees is odd.
+    Sees(&'static str),
+    /// It counts its looks in what it asks to be told.
+    Counts,
 }
 
 struct Scripted(Manner, &'static str);
@@ -47,10 +53,18 @@ impl DynProbe for Scripted {
     fn keeps_history(&self) -> bool {
         false
     }
-    fn observe<'a>(&'a self, _: &'a Context) -> Look<'a> {
+    fn observe<'a>(&'a self, cx: &'a Context) -> Look<'a> {
         Box::pin(async move {
             match &self.0 {
                 Manner::Quick => {}
+                Manner::Fails(cause) => return Err(Failure::new(*cause, "nothing came")),
+                Manner::Sees(says) => return Ok(Readings::new().part("10.0.0.1:443", *says, true)),
+                Manner::Counts => {
+                    let looks = cx.memory.as_ref().and_then(|m| m["looks"].as_u64()).unwrap_or(0);
+                    let readings = Readings::new()
+                        .number("looks", f64::from(u32::try_from(looks).unwrap_or(u32::MAX)));
+                    return Ok(readings.remember(serde_json::json!({ "looks": looks + 1 })));
+                }
                 Manner::Hangs => std::future::pending::<()>().await,
                 Manner::Panics => panic!("a mistake of ours"),
                 Manner::Takes(time, crowd) => {
@@ -76,7 +90,7 @@ fn looking(check: &str, manner: Manner, host: &'static str) -> Looking {
 
 fn start(looks: Vec<Looking>, limits: Limits) -> (Runner, mpsc::Receiver<Seen>) {
     let (send, seen) = mpsc::channel(1_000);
-    let around = Surroundings { go_live: None, folder: ".".into() };
+    let around = Surroundings { folder: ".".into(), ..Surroundings::default() };
     let clock = Arc::new(Paused(Instant::now()));
     (Runner::start(looks, around, Arc::new(limits), clock, send, 1), seen)
 }
@@ -137,4 +151,70 @@ async fn nothing_is_seen_after_a_stop() {
     runner.stop().await;
     while seen.try_recv().is_ok() {}
     assert!(seen.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_looks_bad_while_every_canary_is_silent_is_this_hosts_own_fault() {
+    let canary = |manner| Arc::new(Scripted(manner, "canary")) as Arc<dyn DynProbe>;
+    let silent = || Manner::Fails(Cause::Timeout);
+    let down = "local_fault: no canary answers either (scripted: nothing came); seen: nothing came";
+    let odd = "local_fault: no canary answers either (scripted: nothing came); seen: 10.0.0.1:443: refused";
+    let both = "local_fault: no canary answers either (scripted: nothing came; scripted: nothing came); seen: nothing came";
+    let rows: [(&str, Manner, &str, Vec<Manner>, &str); 8] = [
+        ("no canary", Manner::Fails(Cause::Timeout), "h", vec![], "timeout: nothing came"),
+        (
+            "a canary answers",
+            Manner::Fails(Cause::Timeout),
+            "h",
+            vec![Manner::Quick],
+            "timeout: nothing came",
+        ),
+        ("it is silent", Manner::Fails(Cause::Timeout), "h", vec![silent()], down),
+        (
+            "one of two answers",
+            Manner::Fails(Cause::Refused),
+            "h",
+            vec![silent(), Manner::Quick],
+            "refused: nothing came",
+        ),
+        ("both are silent", Manner::Fails(Cause::Unreachable), "h", vec![silent(), silent()], both),
+        ("an odd part", Manner::Sees("refused"), "h", vec![silent()], odd),
+        (
+            "an answer of its own",
+            Manner::Fails(Cause::Auth),
+            "h",
+            vec![silent()],
+            "auth: nothing came",
+        ),
+        ("all is well", Manner::Quick, "h", vec![silent()], "readings"),
+    ];
+    for (row, manner, host, canaries, expected) in rows {
+        let canaries = Canaries::new(canaries.into_iter().map(canary).collect());
+        let around = Surroundings { folder: ".".into(), canaries, ..Surroundings::default() };
+        let clock = Paused(Instant::now());
+        let seen = look(&looking("a/b", manner, host), &around, &clock).await;
+        let said = seen.outcome.map_or_else(|f| f.to_string(), |_| "readings".to_owned());
+        assert_eq!(said, expected, "{row}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_told_what_it_asked_for() {
+    let check: CheckPath = "a/b".parse().unwrap();
+    let before = Memories::of([(check.clone(), serde_json::json!({ "looks": 7 }))]);
+    let around = Surroundings { memories: before, ..Surroundings::default() };
+    let clock = Paused(Instant::now());
+    let counting = looking("a/b", Manner::Counts, "h");
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let seen = look(&counting, &around, &clock).await;
+        let readings = seen.outcome.expect("it counts");
+        told.push(readings.get("looks").cloned());
+    }
+    let number = |n| Some(launchgate_core::reading::Value::Number(n));
+    assert_eq!(told, [number(7.0), number(8.0), number(9.0)]);
+    look(&looking("a/b", Manner::Fails(Cause::Timeout), "h"), &around, &clock).await;
+    assert!(around.memories.of_check(&check).is_some(), "a failed look forgets nothing");
+    around.memories.retain(|_| false);
+    assert_eq!(around.memories.of_check(&check), None);
 }

@@ -23,3 +23,4 @@ mod rollback;
 mod rollback_messages;
 mod shim;
 mod tidy;
+mod vantage;

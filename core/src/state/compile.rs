@@ -131,7 +131,11 @@ impl State {
                 Outcome::Pass | Outcome::Warn | Outcome::Fail => None,
             },
             outcome: finding.outcome,
-            because: finding.because,
+            because: match &check.from {
+                Some(vantage) if probed => format!("from {vantage}: {}", finding.because),
+                _ => finding.because,
+            },
+            vantages: check.from.iter().cloned().collect(),
             probe: match &check.question {
                 Question::Probe { kind, .. } => kind.clone(),
                 Question::SignOff(_) => Name::of("sign_off"),

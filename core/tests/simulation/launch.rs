@@ -40,6 +40,7 @@ fn check(place: usize) -> Check {
             kind: Name::of("prometheus"),
             settings: serde_json::Value::Null,
         },
+        from: None,
         expect: vec![expectation("value < 5%")],
         warn: Vec::new(),
         every: Duration::from_secs(EVERY[place]),

@@ -1,6 +1,5 @@
 //! Checklists and their checks.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use launchgate_core::attestation::SignOffRule;
@@ -82,12 +81,13 @@ impl Compiler<'_> {
         let fresh_for =
             self.duration(raw.fresh_for.as_deref(), &path.entry("fresh_for")).unwrap_or(every * 3);
         self.rhythm(&raw, every, timeout, fresh_for, path);
+        let from = raw.from.as_deref().and_then(|text| self.from(text, &path.entry("from")));
         let (question, specs) = if raw.probe == "sign_off" {
             self.sign_off(&raw, path)
         } else if raw.probe == "rehearsal" {
             self.rehearsal(&raw, path)
         } else {
-            self.probe(&check, &raw, path)
+            self.probe(&check, &raw, from.as_ref(), path)
         }?;
         let expect = self.expectations(&raw.expect, &specs, &path.entry("expect"));
         let warn = self.expectations(&raw.warn, &specs, &path.entry("warn"));
@@ -99,6 +99,7 @@ impl Compiler<'_> {
                 raw::Level::Advisory => Level::Advisory,
             },
             question,
+            from,
             expect,
             warn,
             every,
@@ -151,6 +152,7 @@ impl Compiler<'_> {
         &mut self,
         check: &CheckPath,
         raw: &raw::Check,
+        from: Option<&Name>,
         path: &KeyPath,
     ) -> Option<(Question, Vec<ReadingSpec>)> {
         if !self.registry.kinds().any(|kind| kind == raw.probe) {
@@ -172,8 +174,8 @@ impl Compiler<'_> {
         match self.registry.build(&raw.probe, settings.clone()) {
             Ok(probe) => {
                 let specs = probe.readings();
-                self.probes.insert(check.clone(), Arc::clone(&probe));
                 let kind = Name::of(probe.kind());
+                self.probes.insert(check.clone(), self.placed(probe, from));
                 Some((Question::Probe { kind, settings }, specs))
             }
             Err(problems) => {

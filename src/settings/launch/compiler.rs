@@ -9,6 +9,7 @@ use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::plan::{Channel, Plan};
 use launchgate_core::problem::{Key, KeyPath, Problem, did_you_mean};
 use launchgate_core::time::parse_duration;
+use launchgate_probes::vantage::Vantage;
 use launchgate_probes::{DynProbe, Registry, strict};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,9 @@ use crate::settings::secrets;
 /// A problem, and whether its line holds a secret.
 pub(super) type Found = (Problem, bool);
 
+/// A plan, what looks for its checks, and its canaries.
+pub(super) type Whole = (Plan, Probes, Vec<Arc<dyn DynProbe>>);
+
 /// What looks for each check.
 pub(super) type Probes = HashMap<CheckPath, Arc<dyn DynProbe>>;
 
@@ -31,6 +35,7 @@ pub(super) struct Compiler<'a> {
     pub(super) problems: Vec<Found>,
     pub(super) people: BTreeMap<Name, Vec<Name>>,
     pub(super) probes: Probes,
+    pub(super) vantages: BTreeMap<Name, Arc<Vantage>>,
     hash: String,
 }
 
@@ -42,11 +47,12 @@ impl<'a> Compiler<'a> {
             problems: Vec::new(),
             people: BTreeMap::new(),
             probes: HashMap::new(),
+            vantages: BTreeMap::new(),
             hash: hash(text.as_bytes()),
         }
     }
 
-    pub(super) fn compile(mut self) -> Result<(Plan, Probes), Vec<Found>> {
+    pub(super) fn compile(mut self) -> Result<Whole, Vec<Found>> {
         if !self.root.is_object() {
             let problem = Problem::new(KeyPath::root(), "a launch file is a mapping")
                 .hint("begin with `launch: NAME`");
@@ -60,6 +66,8 @@ impl<'a> Compiler<'a> {
         self.people = self.people();
         let go_live = head.as_ref().and_then(|head| self.go_live(&head.go_live));
         let channels = self.channels();
+        self.vantages = self.vantages();
+        let canaries = self.canaries(head.as_ref());
         let checklists = self.checklists();
         let procedures = self.procedures(&channels, &checklists);
         let page = self.page(head.as_ref(), &channels);
@@ -95,7 +103,7 @@ impl<'a> Compiler<'a> {
                     page,
                     hash: self.hash,
                 };
-                Ok((plan, self.probes))
+                Ok((plan, self.probes, canaries))
             }
             _ => Err(self.problems),
         }

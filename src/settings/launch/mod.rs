@@ -3,6 +3,7 @@
 mod checks;
 mod compiler;
 mod gates;
+mod places;
 mod procedures;
 mod raw;
 mod schema;
@@ -21,6 +22,7 @@ pub use schema::schema;
 
 use super::diagnostic::Diagnostics;
 use super::document::Document;
+use crate::runner::Canaries;
 
 /// A launch file may not be larger: 10,000 checks take about 3 MiB.
 const MAX_FILE: u64 = 16 << 20;
@@ -32,6 +34,8 @@ pub struct Compiled {
     pub plan: Arc<Plan>,
     /// What looks for each probed check.
     pub probes: HashMap<CheckPath, Arc<dyn DynProbe>>,
+    /// The probes that tell this host's own fault from a target's.
+    pub canaries: Canaries,
     /// The launch file's folder, which relative paths count from.
     pub folder: PathBuf,
 }
@@ -64,7 +68,10 @@ pub fn compile_text(
         Document::parse(text).map_err(|flaws| Diagnostics::of_flaws(file, text, flaws))?;
     let compiler = compiler::Compiler::new(document.value(), text, registry);
     match compiler.compile() {
-        Ok((plan, probes)) => Ok(Compiled { plan: Arc::new(plan), probes, folder }),
+        Ok((plan, probes, canaries)) => {
+            let canaries = Canaries::new(canaries);
+            Ok(Compiled { plan: Arc::new(plan), probes, canaries, folder })
+        }
         Err(problems) => Err(Diagnostics::of_problems(file, text, &document, problems)),
     }
 }

@@ -38,6 +38,13 @@ pub(super) struct Head {
     /// Texts that `${name}` stands for.
     #[serde(default)]
     pub(super) vars: Map<String, Value>,
+    /// Places to look from, for a check's `from`.
+    #[serde(default)]
+    pub(super) vantages: Map<String, Value>,
+    /// Probes that tell this host's own fault from a target's: while every one of them is silent, what looks bad over the
+    /// network is unknown.
+    #[serde(default)]
+    pub(super) canaries: Vec<Canary>,
     /// Named connections, for `with.source`.
     #[serde(default)]
     pub(super) sources: Map<String, Value>,
@@ -56,6 +63,17 @@ pub(super) struct Head {
     /// run that begins or waits for a decision.
     #[serde(default)]
     pub(super) page: Vec<String>,
+}
+
+/// A probe that answers while this host's network works.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Canary {
+    /// The kind of probe.
+    pub(super) probe: String,
+    /// Its settings.
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
 }
 
 /// A checklist.
@@ -110,6 +128,9 @@ pub(super) struct Check {
     /// The probe's settings.
     #[serde(default)]
     pub(super) with: Map<String, Value>,
+    /// The vantage that it is looked at from, by its name under `vantages:`; without it, this host as it is.
+    #[serde(default)]
+    pub(super) from: Option<String>,
     /// What must hold, else the check fails.
     #[serde(default)]
     pub(super) expect: Vec<String>,

@@ -37,6 +37,7 @@ fn probed(path: &str) -> Check {
             kind: Name::of("prometheus"),
             settings: serde_json::Value::Null,
         },
+        from: None,
         expect: vec![expectation("value < 5%")],
         warn: Vec::new(),
         every: Duration::from_secs(5),
