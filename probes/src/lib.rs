@@ -10,6 +10,8 @@ pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod exec;
+pub mod filesystem;
+pub mod grpc;
 pub mod guard;
 pub mod hsts;
 pub mod http;
@@ -21,6 +23,7 @@ pub mod prometheus;
 pub mod registry;
 pub mod secret;
 pub mod strict;
+pub mod tcp;
 pub mod tls;
 pub mod trail;
 pub mod vantage;
@@ -34,10 +37,13 @@ pub fn builtin() -> Registry {
         .with::<backup::Backup>()
         .with::<dns::Dns>()
         .with::<exec::Exec>()
+        .with::<filesystem::Filesystem>()
+        .with::<grpc::Grpc>()
         .with::<hsts::Hsts>()
         .with::<http::Http>()
         .with::<metrics::Metrics>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
+        .with::<tcp::Tcp>()
         .with::<tls::Tls>()
 }

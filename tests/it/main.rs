@@ -10,6 +10,7 @@ mod gate;
 mod launch_file;
 mod one_run;
 mod probe_backup;
+mod probe_grpc;
 mod probe_hsts;
 mod probe_http;
 mod probe_metrics;

@@ -16,6 +16,7 @@ WANTED=(
   dig:bind9-dnsutils
   nginx:nginx-light
   postgres:postgresql-15
+  etcd:etcd-server # speaks the gRPC health protocol
   pgbackrest:pgbackrest
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files

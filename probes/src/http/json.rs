@@ -47,7 +47,7 @@ pub enum JsonForm {
 
 impl JsonReading {
     /// What is wrong with the declaration, if anything: at which key, and why.
-    pub(super) fn problem(&self) -> Option<(&'static str, String)> {
+    pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
         let escaped = self.pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
         if !(self.pointer.is_empty() || self.pointer.starts_with('/')) || !escaped {
             let message = format!("`{}` is no JSON pointer: write it like `/a/0/b`", self.pointer);
@@ -60,7 +60,7 @@ impl JsonReading {
     }
 
     /// The type of the reading.
-    pub(super) fn kind(&self) -> ReadingType {
+    pub(crate) fn kind(&self) -> ReadingType {
         match self.form {
             JsonForm::Number => ReadingType::Number(self.unit.map_or(Unit::One, UnitSetting::unit)),
             JsonForm::Text => ReadingType::Text,
@@ -75,7 +75,7 @@ impl JsonReading {
     ///
     /// # Errors
     /// Why there is none, as a fragment about it.
-    pub(super) fn read(&self, body: &Json, now: Timestamp) -> Result<Value, String> {
+    pub(crate) fn read(&self, body: &Json, now: Timestamp) -> Result<Value, String> {
         let found = body.pointer(&self.pointer).ok_or("is not there")?;
         let value = match (self.form, found) {
             (JsonForm::Number, Json::Number(n)) => n.as_f64().map(number),
