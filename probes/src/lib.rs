@@ -22,6 +22,7 @@ pub mod registry;
 pub mod secret;
 pub mod strict;
 pub mod tls;
+pub mod tls_grade;
 pub mod trail;
 pub mod vantage;
 
@@ -40,4 +41,5 @@ pub fn builtin() -> Registry {
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
         .with::<tls::Tls>()
+        .with::<tls_grade::TlsGrade>()
 }
