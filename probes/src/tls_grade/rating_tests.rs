@@ -195,7 +195,9 @@ fn suites_cap() {
         ("CBC alone", Q, lone(&[0xc028, 0xc014]), B, B),
         // Java 8 takes DHE, browsers have none.
         ("forward secrecy for some", Q, lone(&[0x009f, 0x009d]), AMinus, AMinus),
-        ("the clients' order", Q, clients_order(&[0x009d, 0xc02f]), APlus, APlus),
+        ("the clients' order", Q, clients_order(&[0x009d, 0xc030]), APlus, APlus),
+        // Java puts RSA with 256 bits before ECDHE with 128.
+        ("the order of some", Q, clients_order(&[0x009d, 0xc02f]), AMinus, AMinus),
         ("nobody knows whose order", Q, unknown_order(&[0x009d, 0xc02f]), B, APlus),
         ("no answer for an export suite", R, open(0x0003), F, APlus),
         // 256 bits, of which nothing can come but more of the same.

@@ -125,7 +125,13 @@ impl Scan<'_> {
 
     /// Asks for one version, with its common suites and then with its odd ones.
     async fn greet(&self, version: Version) -> Result<Answered, Silence> {
-        for lot in Suite::lots(version).iter().filter(|lot| !lot.is_empty()) {
+        let mut lots = Suite::lots(version);
+        if version == Version::Tls13 {
+            // So that a server without it has something to choose, and says so by its choice.
+            let [older, _] = Suite::lots(Version::Tls12);
+            lots[0].extend(older);
+        }
+        for lot in lots.iter().filter(|lot| !lot.is_empty()) {
             match self.ask(self.hello(version, lot)).await? {
                 Answer::Hello(flight) if flight.version == version => return Ok(Answered::Offered),
                 Answer::Hello(_) | Answer::Alert(PROTOCOL_VERSION) => return Ok(Answered::Absent),
