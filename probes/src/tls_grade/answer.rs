@@ -2,6 +2,8 @@
 //!
 //! [`parse`] and [`ancient`] take any bytes: they never panic, and keep no more than they are given.
 
+use std::fmt;
+
 use super::suite::{Exchange, Suite};
 use super::version::Version;
 use super::wire::Reader;
@@ -26,6 +28,15 @@ pub(super) enum Answer {
     Alert(u8),
     /// It chooses.
     Hello(Box<Flight>),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alert(code) => write!(f, "the alert {code}"),
+            Self::Hello(flight) => write!(f, "{} {}", flight.version, flight.suite),
+        }
+    }
 }
 
 /// A server's hello and what followed it in the clear.

@@ -3,6 +3,7 @@
 //! So many at once and so many a second, that a firewall has no reason to take it for an attack. Silence is asked about
 //! once more; it never counts as an answer.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -88,7 +89,7 @@ impl<'a> Line<'a> {
     }
 
     /// Sends `bytes` and reads the answer; silence is asked about once more.
-    pub(super) async fn ask<T>(
+    pub(super) async fn ask<T: Display>(
         &self,
         what: &str,
         bytes: &[u8],
@@ -100,7 +101,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    async fn once<T>(&self, what: &str, bytes: &[u8], parse: Parse<T>) -> Result<T, Silence> {
+    async fn once<T: Display>(
+        &self,
+        what: &str,
+        bytes: &[u8],
+        parse: Parse<T>,
+    ) -> Result<T, Silence> {
         let mute = |failure| Silence { quiet: Quiet::Mute, failure };
         let turn = self.turn().await.map_err(mute)?;
         let began = Instant::now();
@@ -109,7 +115,7 @@ impl<'a> Line<'a> {
         drop(turn);
         if self.cx.trail.is_kept() {
             let came = match &answer {
-                Ok(_) => "an answer".to_owned(),
+                Ok(answer) => answer.to_string(),
                 Err(silence) => silence.failure.to_string(),
             };
             self.cx.trail.note(self.address, what, came, began.elapsed());

@@ -237,7 +237,7 @@ impl TlsGrade {
 
     async fn grade(&self, line: &Line<'_>, trusted: &Trusted) -> Result<Graded, Failure> {
         let name = match &self.server_name {
-            ServerName::DnsName(name) => Some(name.as_ref()),
+            ServerName::DnsName(name) => Some(name.as_ref().trim_end_matches('.')),
             _ => None,
         };
         let scan = Scan { line, name, provider: &self.provider };
@@ -253,7 +253,7 @@ impl TlsGrade {
             Ok(session) => (session.chain, session.hsts),
             Err(failure) => (Vec::new(), Hsts::Open(failure.to_string())),
         };
-        let certificates = self.certificates(&found, chain, trusted, line.cx);
+        let certificates = self.certificates(&found, &chain, trusted, line.cx);
         let groups_known = found.groups_known;
         let facts = facts(found, certificates, hsts, self.settings.excluded.clone());
         let Settings { criteria, strict_ssllabs: strict, .. } = self.settings;
@@ -265,7 +265,7 @@ impl TlsGrade {
     fn certificates(
         &self,
         found: &Found,
-        chain: Vec<Vec<u8>>,
+        chain: &[Vec<u8>],
         trusted: &Trusted,
         cx: &Context,
     ) -> Vec<Certificate> {
@@ -276,8 +276,9 @@ impl TlsGrade {
             now: cx.now,
             name: &self.settings.host,
         };
-        let mut chains: Vec<&Vec<Vec<u8>>> = Vec::new();
-        for chain in found.flights.iter().map(|flight| &flight.chain).chain([&chain]) {
+        let mut chains: Vec<&[Vec<u8>]> = Vec::new();
+        let flights = found.flights.iter().map(|flight| flight.chain.as_slice());
+        for chain in flights.chain([chain]) {
             let known = chains.iter().any(|other| other.first() == chain.first());
             if !chain.is_empty() && !known && chains.len() < MAX_LEAVES {
                 chains.push(chain);

@@ -90,23 +90,17 @@ fn ends(points: impl Iterator<Item = u32>) -> [u32; 2] {
 }
 
 fn cipher_points(bits: u32) -> u32 {
-    match bits {
-        0 => 0,
-        ..128 => 20,
-        ..256 => 80,
-        _ => 100,
-    }
+    step(bits, &[(1, 0), (128, 20), (256, 80)], 100)
 }
 
 /// The points of a key or a group by the bits of an RSA key that is as strong.
 fn key_points(bits: u32) -> u32 {
-    match bits {
-        ..512 => 20,
-        ..1024 => 40,
-        ..2048 => 80,
-        ..4096 => 90,
-        _ => 100,
-    }
+    step(bits, &[(512, 20), (1024, 40), (2048, 80), (4096, 90)], 100)
+}
+
+/// What the first limit above `value` stands for, or `rest` where there is none.
+fn step(value: u32, limits: &[(u32, u32)], rest: u32) -> u32 {
+    limits.iter().find(|(limit, _)| value < *limit).map_or(rest, |(_, stands)| *stands)
 }
 
 fn key_exchange(facts: &Facts, worst: bool) -> u32 {
@@ -151,15 +145,8 @@ impl Exchange {
 
 /// As NIST compares them (SP 800-57, part 1): 160 bits with 1024, 224 with 2048, 256 with 3072, 384 with 7680.
 fn curve_strength(bits: u32) -> u32 {
-    match bits {
-        ..112 => 511,
-        ..160 => 1023,
-        ..224 => 1024,
-        ..253 => 2048,
-        ..384 => 3072,
-        ..512 => 7680,
-        _ => 15_360,
-    }
+    let limits = [(112, 511), (160, 1023), (224, 1024), (253, 2048), (384, 3072), (512, 7680)];
+    step(bits, &limits, 15_360)
 }
 
 /// A group's name, and the bits of an RSA key that is as strong. One that joins a curve with a newer scheme counts for

@@ -46,7 +46,8 @@ pub(super) async fn open(
     provider: Arc<CryptoProvider>,
 ) -> Result<Session, Failure> {
     let turn = line.turn().await?;
-    let until = Instant::now() + WITHIN.min(line.cx.remaining());
+    let began = Instant::now();
+    let until = began + WITHIN.min(line.cx.remaining());
     let recorder = Arc::new(Recorder { provider: provider.clone(), chain: OnceLock::new() });
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -74,10 +75,13 @@ pub(super) async fn open(
         },
     };
     drop(turn);
-    let began = until.checked_sub(WITHIN).unwrap_or(until);
-    line.cx.trail.note(line.address, "a handshake and the head of an answer", "", began.elapsed());
-    let chain = recorder.chain.get().into_iter().flatten();
-    Ok(Session { chain: chain.map(|c| c.to_vec()).collect(), hsts })
+    let chain: Vec<Vec<u8>> =
+        recorder.chain.get().into_iter().flatten().map(|c| c.to_vec()).collect();
+    if line.cx.trail.is_kept() {
+        let came = format!("{} certificates; HSTS: {hsts:?}", chain.len());
+        line.cx.trail.note(line.address, "a handshake and a path", came, began.elapsed());
+    }
+    Ok(Session { chain, hsts })
 }
 
 /// Asks for a path and reads the head of the answer.

@@ -11,6 +11,7 @@ use super::rating::Rating;
 use super::rules::{Holds, Ruling};
 use super::score::group;
 use super::suite::{Exchange, Suite};
+use super::version::Version;
 
 /// What one address is worth.
 #[derive(Debug)]
@@ -195,6 +196,7 @@ fn chosen(graded: &Graded, kind: fn(Suite) -> bool) -> Option<bool> {
 
 fn flags(mut readings: Readings, graded: &[&Graded], silent: bool) -> Readings {
     type Claim = fn(&Graded) -> Option<bool>;
+    type Finding = fn(&Facts) -> bool;
     let claims: [(&'static str, Claim); 5] = [
         ("forward_secrecy", |g| chosen(g, Suite::is_forward_secret)),
         ("aead", |g| chosen(g, Suite::is_aead)),
@@ -219,7 +221,7 @@ fn flags(mut readings: Readings, graded: &[&Graded], silent: bool) -> Readings {
         readings = readings.flag("fallback_scsv", flag);
     }
     // Of these the presence is the finding: absent everywhere is known only if everybody answered.
-    let findings: [(&'static str, fn(&Facts) -> bool); 3] = [
+    let findings: [(&'static str, Finding); 3] = [
         ("compression", |f| f.compression),
         ("heartbeat", |f| f.heartbeat),
         ("session_tickets", |f| f.tickets),
@@ -304,7 +306,7 @@ fn lists(mut readings: Readings, graded: &[&Graded]) -> Readings {
     let enumerated = |g: &&Graded| g.facts.open().next().is_none();
     if graded.iter().all(answered) {
         let versions = graded.iter().flat_map(|g| g.facts.versions(Answered::Offered));
-        readings = readings.texts("protocols", versions.map(|version| version.name()));
+        readings = readings.texts("protocols", versions.map(Version::name));
         if graded.iter().all(enumerated) {
             let suites = graded.iter().flat_map(|g| &g.facts.tables).flat_map(|table| {
                 table.picks.iter().map(|pick| format!("{} {}", table.version, pick.suite))

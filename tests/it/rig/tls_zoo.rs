@@ -93,7 +93,10 @@ pub(crate) const CONFIGS: [Config; 20] = [
     flavour("another name", Flavour::WrongHost),
     flavour("self-signed", Flavour::SelfSigned),
     flavour("incomplete", Flavour::Incomplete),
-    ciphers("anonymous besides", "ECDHE-RSA-AES128-GCM-SHA256:ADH-AES128-SHA256:@SECLEVEL=0"),
+    Config {
+        more: "ssl_prefer_server_ciphers on; ssl_dhparam dh2048.pem;",
+        ..ciphers("anonymous besides", "ECDHE-RSA-AES128-GCM-SHA256:ADH-AES128-SHA256:@SECLEVEL=0")
+    },
 ];
 
 /// The running zoo.
