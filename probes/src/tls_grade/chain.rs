@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, RootCertStore};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
@@ -144,6 +144,10 @@ fn verify(
         verify_server_cert_signed_by_trust_anchor(&leaf, judge.roots, &rest, now, algorithms)
     });
     verified.map_err(|error| match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "no path leads to a root that clients trust".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Other(why)) => why.0.to_string(),
         rustls::Error::InvalidCertificate(why) => why.to_string(),
         other => other.to_string(),
     })

@@ -47,11 +47,11 @@ impl Flaw {
         Self::InsecureRenegotiation,
     ];
 
-    /// What it is called, and the criteria since when it counts.
+    /// What it is called, and since when it counts.
     pub(super) fn says(self) -> (&'static str, &'static str) {
         match self {
-            Self::Heartbleed => ("Heartbleed", "2009f"),
-            Self::EarlyCcs => ("CVE-2014-0224 (early CCS)", "2009g"),
+            Self::Heartbleed => ("Heartbleed", "2014"),
+            Self::EarlyCcs => ("CVE-2014-0224 (early CCS)", "2014"),
             Self::Ticketbleed => ("Ticketbleed", "2017"),
             Self::Drown => ("DROWN", "2016"),
             Self::Robot => ("ROBOT", "March 2018"),

@@ -34,7 +34,7 @@ pub(super) enum Holds {
 pub(super) struct Ruling {
     /// The best grade where it holds.
     pub(super) cap: Grade,
-    /// The criteria, or the date, since when it counts.
+    /// The edition since when it counts; the date or year where no edition is named for it.
     since: &'static str,
     says: &'static str,
     pub(super) holds: Holds,
@@ -128,7 +128,7 @@ fn protocols(facts: &Facts, criteria: Criteria) -> Vec<Ruling> {
         rule(Grade::C, "2009j", "CRIME: compression", deflate),
         rule(Grade::B, "2009h", "SSL 3 is offered", offered(facts, Version::Ssl3)),
         rule(Grade::B, "2009q", "TLS 1.0 or 1.1 is offered", old),
-        rule(Grade::AMinus, "2009d", "no secure renegotiation", renegotiation),
+        rule(Grade::AMinus, "2009", "no secure renegotiation", renegotiation),
     ];
     if criteria == Criteria::R {
         let none = nothing_from(facts, Version::Tls13);

@@ -10,6 +10,7 @@ use futures_util::future::{join, join_all};
 use launchgate_core::observation::{Cause, Failure};
 use rustls::crypto::CryptoProvider;
 
+use super::MAX_LEAVES;
 use super::answer::{self, Answer, Flight, INAPPROPRIATE_FALLBACK};
 use super::exchange::{Line, Quiet, Silence};
 use super::facts::{Answered, Fallback, Order, Pick, Table};
@@ -187,7 +188,7 @@ impl Scan<'_> {
                             left.retain(|n| *n != number);
                             let (suite, exchange) = (flight.suite, flight.exchange);
                             table.picks.push(Pick { suite, exchange });
-                            flights.push(*flight);
+                            flights.push(without_known_chain(*flight, &flights));
                             continue;
                         }
                         // It chose what it was not offered, so that its choices tell nothing.
@@ -288,4 +289,13 @@ impl Scan<'_> {
             Err(_) => Fallback::Open,
         }
     }
+}
+
+/// The flight, without its chain where that is known already, or where there are many.
+fn without_known_chain(mut flight: Flight, earlier: &[Flight]) -> Flight {
+    let chains = || earlier.iter().map(|f| &f.chain).filter(|chain| !chain.is_empty());
+    if chains().count() >= MAX_LEAVES || chains().any(|chain| *chain == flight.chain) {
+        flight.chain.clear();
+    }
+    flight
 }

@@ -12,7 +12,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
@@ -61,18 +61,16 @@ pub(super) async fn open(
     let connector = TlsConnector::from(Arc::new(config));
     let late = |_| Failure::new(Cause::Timeout, format!("{}: no answer in time", line.address));
     let handshake = timeout_at(until, connector.connect(name.clone(), stream)).await;
-    let mut stream = handshake.map_err(late)?.map_err(|e| {
-        Failure::new(Cause::BadResponse, format!("the handshake with {}: {e}", line.address))
-    })?;
-    let hsts = match name {
-        ServerName::IpAddress(_) => {
-            Hsts::Nothing("clients ignore the header on an address".to_owned())
+    let hsts = match handshake.map_err(late)? {
+        Ok(stream) => policy_of(stream, name, host, path, until).await,
+        Err(error) => {
+            let why = format!("the handshake with {}: {error}", line.address);
+            if recorder.chain.get().is_none() {
+                return Err(Failure::new(Cause::BadResponse, why));
+            }
+            // The certificate came all the same: a server that wants one of the client's, say.
+            Hsts::Open(why)
         }
-        _ => match timeout_at(until, head(&mut stream, host, path)).await {
-            Ok(Ok(head)) => policy(&head),
-            Ok(Err(error)) => Hsts::Open(format!("no answer over HTTP: {error}")),
-            Err(_) => Hsts::Open("no answer over HTTP in time".to_owned()),
-        },
     };
     drop(turn);
     let chain: Vec<Vec<u8>> =
@@ -84,11 +82,30 @@ pub(super) async fn open(
     Ok(Session { chain, hsts })
 }
 
+/// What clients keep of the answer over `stream`.
+async fn policy_of<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    name: &ServerName<'static>,
+    host: &str,
+    path: &str,
+    until: Instant,
+) -> Hsts {
+    if matches!(name, ServerName::IpAddress(_)) {
+        return Hsts::Nothing("clients ignore the header on an address".to_owned());
+    }
+    match timeout_at(until, head(&mut stream, host, path)).await {
+        Ok(Ok(head)) => policy(&head),
+        Ok(Err(error)) => Hsts::Open(format!("no answer over HTTP: {error}")),
+        Err(_) => Hsts::Open("no answer over HTTP in time".to_owned()),
+    }
+}
+
 /// Asks for a path and reads the head of the answer.
-async fn head<S>(stream: &mut S, host: &str, path: &str) -> std::io::Result<Vec<u8>>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
+async fn head<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    host: &str,
+    path: &str,
+) -> std::io::Result<Vec<u8>> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: launchgate/{}\r\nAccept: */*\r\n\
          Connection: close\r\n\r\n",

@@ -1,9 +1,10 @@
 //! From what every address is worth to readings: the worst decides, and who is silent leaves it open.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use launchgate_core::observation::{Cause, Failure};
-use launchgate_core::reading::{ReadingSpec, ReadingType, Readings, Unit};
+use launchgate_core::reading::{MAX_ENTRIES, ReadingSpec, ReadingType, Readings, Unit};
 
 use super::facts::{Answered, Facts, Fallback, Hsts, Trust};
 use super::grade::{Grade, Range};
@@ -308,10 +309,7 @@ fn lists(mut readings: Readings, graded: &[&Graded]) -> Readings {
         let versions = graded.iter().flat_map(|g| g.facts.versions(Answered::Offered));
         readings = readings.texts("protocols", versions.map(Version::name));
         if graded.iter().all(enumerated) {
-            let suites = graded.iter().flat_map(|g| &g.facts.tables).flat_map(|table| {
-                table.picks.iter().map(|pick| format!("{} {}", table.version, pick.suite))
-            });
-            readings = readings.texts("suites", suites);
+            readings = suites(readings, graded);
         }
     }
     if graded.iter().all(|g| g.groups_known) {
@@ -328,6 +326,18 @@ fn lists(mut readings: Readings, graded: &[&Graded]) -> Readings {
         .texts("untested", rulings(|h| matches!(h, Holds::Open(_))))
         .texts("ruled_out", rulings(|h| matches!(h, Holds::Never(_))))
         .texts("clients", graded.iter().flat_map(|g| &g.rating.choices).map(ToString::to_string))
+}
+
+/// The suites behind their versions, unless they are more than a reading can hold.
+fn suites(readings: Readings, graded: &[&Graded]) -> Readings {
+    let tables = graded.iter().flat_map(|g| &g.facts.tables);
+    let suites: BTreeSet<String> = tables
+        .flat_map(|t| t.picks.iter().map(|pick| format!("{} {}", t.version, pick.suite)))
+        .collect();
+    if suites.len() > MAX_ENTRIES {
+        return readings.note(format!("{} suites are too many for a reading", suites.len()));
+    }
+    readings.texts("suites", suites)
 }
 
 fn count(number: usize) -> f64 {
