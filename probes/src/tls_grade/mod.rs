@@ -48,6 +48,7 @@ use crate::tls::{self, OneOrMany};
 use exchange::Line;
 use facts::{Certificate, Facts, Hsts};
 pub use flaws::Flaw;
+use rules::Holds;
 use scan::{Found, Scan};
 use verdict::{Graded, Looked};
 use version::Version;
@@ -197,7 +198,6 @@ impl Probe for TlsGrade {
             self.addresses.clone()
         };
         cx.trail.untested("revocation of certificates");
-        cx.trail.untested("flaws that only a forged message would show");
         let looks = addresses.into_iter().map(|address| self.look(address, &trusted, cx));
         let looks: Vec<Looked> =
             futures_util::stream::iter(looks).buffered(ADDRESSES_AT_A_TIME).collect().await;
@@ -258,6 +258,9 @@ impl TlsGrade {
         let facts = facts(found, certificates, hsts, self.settings.excluded.clone());
         let Settings { criteria, strict_ssllabs: strict, .. } = self.settings;
         let rating = rating::rate(&facts, Reading { criteria, strict });
+        for open in rating.rulings.iter().filter(|r| matches!(r.holds, Holds::Open(_))) {
+            line.cx.trail.untested(open.to_string());
+        }
         Ok(Graded { facts, groups_known, rating, connections: line.asked() })
     }
 

@@ -83,7 +83,8 @@ impl Scan<'_> {
     }
 
     async fn ask(&self, hello: Hello<'_>) -> Result<Answer, Silence> {
-        let what = format!("a hello of {} with {} suites", hello.version, hello.suites.len());
+        let [suites, groups] = [hello.suites.len(), hello.groups.len()];
+        let what = format!("a hello of {}: {suites} suites, {groups} groups", hello.version);
         self.line.ask(&what, &hello.bytes(&self.random()), answer::parse).await
     }
 
