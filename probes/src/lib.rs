@@ -25,6 +25,7 @@ pub mod secret;
 pub mod strict;
 pub mod tcp;
 pub mod tls;
+pub mod tls_grade;
 pub mod trail;
 pub mod vantage;
 
@@ -46,4 +47,5 @@ pub fn builtin() -> Registry {
         .with::<prometheus::Prometheus>()
         .with::<tcp::Tcp>()
         .with::<tls::Tls>()
+        .with::<tls_grade::TlsGrade>()
 }

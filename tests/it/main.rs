@@ -16,6 +16,7 @@ mod probe_http;
 mod probe_metrics;
 mod probe_postgres;
 mod probe_prometheus;
+mod probe_tls_grade;
 mod rehearsal;
 mod replay;
 mod rig;

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 /// What a client keeps of a header that conforms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Policy {
+pub(crate) struct Policy {
     /// For how long; zero means that the policy is withdrawn.
-    pub(super) max_age: Duration,
+    pub(crate) max_age: Duration,
     /// Whether it holds for all subdomains.
-    pub(super) include_subdomains: bool,
+    pub(crate) include_subdomains: bool,
     /// Whether the site agrees to be on the browsers' lists.
-    pub(super) preload: bool,
+    pub(crate) preload: bool,
 }
 
 /// Why a header does not conform, which obliges clients to ignore it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// Something stands where it may not.
     #[error("it breaks the grammar at byte {0}")]
     Grammar(usize),
@@ -40,7 +40,7 @@ pub(super) enum Malformed {
 ///
 /// # Errors
 /// The first way in which it does not conform.
-pub(super) fn read(value: &[u8]) -> Result<Policy, Malformed> {
+pub(crate) fn read(value: &[u8]) -> Result<Policy, Malformed> {
     let mut seen = BTreeSet::new();
     let mut max_age = None;
     let mut include_subdomains = false;

@@ -3,7 +3,7 @@
 //! It reads what a browser would keep (RFC 6797) at every address of every name. It does not ask whether a name is on
 //! the browsers' preload lists, and sends nothing to a server whose certificate is not trusted.
 
-mod header;
+pub(crate) mod header;
 #[cfg(test)]
 mod live;
 mod look;

@@ -189,13 +189,13 @@ fn key(leaf: &X509Certificate<'_>) -> (String, bool) {
 }
 
 /// The names of a certificate's subject alternative name extension; the common name is not one of them.
-struct Alternatives {
+pub(crate) struct Alternatives {
     names: Vec<String>,
     addresses: Vec<IpAddr>,
 }
 
 impl Alternatives {
-    fn of(leaf: &X509Certificate<'_>) -> Self {
+    pub(crate) fn of(leaf: &X509Certificate<'_>) -> Self {
         let mut found = Self { names: Vec::new(), addresses: Vec::new() };
         let Ok(Some(extension)) = leaf.subject_alternative_name() else { return found };
         for name in &extension.value.general_names {
@@ -212,7 +212,7 @@ impl Alternatives {
         found
     }
 
-    fn cover(&self, name: &str) -> bool {
+    pub(crate) fn cover(&self, name: &str) -> bool {
         match name.parse::<IpAddr>() {
             Ok(ip) => self.addresses.contains(&ip),
             Err(_) => self.names.iter().any(|pattern| matches(pattern, &plain(name))),

@@ -3,7 +3,7 @@
 //! It completes one handshake per address and sends nothing over it. It does not look at revocation, at weaker
 //! protocols that a server may offer beside the one agreed on, or at what is served.
 
-mod certificate;
+pub(crate) mod certificate;
 mod handshake;
 #[cfg(test)]
 mod live;
@@ -226,7 +226,11 @@ impl Tls {
     }
 }
 
-fn addresses(given: Option<OneOrMany>, port: u16, problems: &mut Vec<Problem>) -> Vec<SocketAddr> {
+pub(crate) fn addresses(
+    given: Option<OneOrMany>,
+    port: u16,
+    problems: &mut Vec<Problem>,
+) -> Vec<SocketAddr> {
     let texts = match given {
         None => return Vec::new(),
         Some(OneOrMany::One(one)) => vec![one],

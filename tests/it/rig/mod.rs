@@ -14,3 +14,4 @@ pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recorder;
 pub(crate) mod service;
+pub(crate) mod tls_zoo;
