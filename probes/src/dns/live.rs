@@ -12,7 +12,9 @@ use launchgate_core::reading::{Readings, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::dns::{Dns, servers};
+use crate::dns::Dns;
+use crate::dns::exchange::Asker;
+use crate::dns::zone::Finder;
 use crate::probe::{Context, Probe};
 
 /// How a server of the tests behaves.
@@ -99,6 +101,9 @@ async fn serve(behaviour: Behaviour, authoritative: bool) -> SocketAddr {
     });
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = tcp.accept().await {
+            if matches!(behaviour, Drops) {
+                continue;
+            }
             let size = stream.read_u16().await.expect("a size");
             let mut request = vec![0; size.into()];
             stream.read_exact(&mut request).await.expect("a request");
@@ -211,8 +216,10 @@ async fn name_servers_are_found_from_the_name_upwards() {
     let name = Name::from_ascii("www.shop.example.").expect("a name");
     let step = Duration::from_millis(300);
     let resolvers = [serve(Fails, false).await, serve(Delegates, false).await];
-    let (zone, found) = servers::find(&name, &resolvers, step).await.expect("a zone");
-    assert_eq!(zone.to_ascii(), "example.");
-    assert_eq!(found, [SocketAddr::from(([127, 0, 0, 53], 53))]);
-    assert_eq!(servers::find(&name, &resolvers[..1], step).await, None);
+    let finder = |resolvers| Finder { asker: Asker::default(), resolvers, port: 53, step };
+    let zone = finder(&resolvers).find(&name).await.expect("a zone");
+    assert_eq!(zone.apex.to_ascii(), "example.");
+    let found = zone.addresses(53);
+    assert_eq!(found, [("ns.example".to_owned(), SocketAddr::from(([127, 0, 0, 53], 53)))]);
+    assert_eq!(finder(&resolvers[..1]).find(&name).await, None);
 }
