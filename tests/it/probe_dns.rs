@@ -103,6 +103,11 @@ async fn each_zone_is_seen_as_it_is() {
             );
         }
     }
+    // Where the parent's servers are the zone's own, what the parent says is not seen.
+    let (probe, readings) = look(&tree, "www.other").await;
+    assert_eq!(holds(&probe, &readings, "name_servers == 1"), Truth::True, "{readings:#?}");
+    let unseen = holds(&probe, &readings, "delegation_ok == true");
+    assert_eq!(unseen, Truth::Unknown(Cause::NoData), "{readings:#?}");
     let odd = |r: &Readings| -> Vec<String> {
         r.parts.iter().filter(|p| p.odd).map(|p| format!("{}: {}", p.subject, p.says)).collect()
     };
@@ -202,7 +207,7 @@ async fn a_low_ttl_counts_once_the_former_one_has_run_out() {
     }
     // Without a memory nobody knows what was before.
     let readings = probe.observe(&context(begin)).await.expect("readings");
-    assert_eq!(holds(&probe, &readings, "low_ttl_in_force == true"), Truth::Unknown);
+    assert_eq!(holds(&probe, &readings, "low_ttl_in_force == true"), Truth::Unknown(Cause::NoData));
 }
 
 #[tokio::test]
@@ -256,9 +261,9 @@ async fn when_nobody_answers_it_cannot_tell() {
     for (text, truth) in [
         ("authorities_agree == true", Truth::True),
         ("responding == 100%", Truth::False),
-        ("lame == []", Truth::Unknown),
-        ("serial_spread == 0", Truth::Unknown),
-        ("delegation_ok == true", Truth::Unknown),
+        ("lame == []", Truth::Unknown(Cause::NoData)),
+        ("serial_spread == 0", Truth::Unknown(Cause::NoData)),
+        ("delegation_ok == true", Truth::Unknown(Cause::NoData)),
     ] {
         assert_eq!(holds(&probe, &readings, text), truth, "{text}: {readings:#?}");
     }

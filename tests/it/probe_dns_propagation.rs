@@ -59,7 +59,11 @@ async fn the_end_of_an_old_answer_is_foretold() {
     let cx = context();
     let before = probe.observe(&cx).await.expect("readings");
     assert_eq!(holds(&probe, &before, "authority_ready == false"), Truth::True, "{before:#?}");
-    assert_eq!(holds(&probe, &before, "share == 100%"), Truth::Unknown, "{before:#?}");
+    assert_eq!(
+        holds(&probe, &before, "share == 100%"),
+        Truth::Unknown(Cause::NoData),
+        "{before:#?}"
+    );
     assert!(cx.trail.exchanges().iter().all(|e| e.whom != resolver), "it is not asked");
 
     // Somebody asks it, and then the zone changes.
@@ -120,7 +124,7 @@ async fn regions_are_told_apart_and_a_silent_one_is_unknown() {
             "a region is silent",
             json!({"resolvers": {"core": [recursive, first, cutting], "eu": [failing]}}),
             "share == 100%",
-            Truth::Unknown,
+            Truth::Unknown(Cause::NoData),
         ),
         (
             "that is named",
@@ -132,7 +136,7 @@ async fn regions_are_told_apart_and_a_silent_one_is_unknown() {
             "half is silent",
             json!({"resolvers": {"core": [recursive, away]}, "quorum": 60}),
             "converged == true",
-            Truth::Unknown,
+            Truth::Unknown(Cause::NoData),
         ),
         (
             "another set is expected in one",

@@ -129,11 +129,15 @@ pub(crate) fn read(authorities: &[Server], resolvers: &[Server]) -> Result<Readi
 
 /// What all authorities that answered say.
 pub(crate) fn agreed(authorities: &[Server]) -> Authority<'_> {
-    let mut answered =
-        authorities.iter().map(|s| &s.said).filter(|said| !matches!(said, Said::Silent(_)));
-    let Some(first) = answered.next() else { return Authority::Absent };
-    let Some(known) = vote(first) else { return Authority::Differs };
-    if answered.all(|said| vote(said) == Some(known)) {
+    let answered: Vec<&Said> =
+        authorities.iter().map(|s| &s.said).filter(|s| !matches!(s, Said::Silent(_))).collect();
+    let Some(votes) = answered.iter().map(|said| vote(said)).collect::<Option<Vec<_>>>() else {
+        return Authority::Differs;
+    };
+    // A server that has the alias's target as well says more than one that has not, and nothing else.
+    let alias = votes.iter().find(|known| matches!(known, Known::Alias(_)));
+    let Some(known) = alias.or(votes.first()) else { return Authority::Absent };
+    if answered.iter().all(|said| said.agrees(known)) {
         Authority::Agrees(known)
     } else {
         Authority::Differs
@@ -215,7 +219,8 @@ fn parts(
 ) -> Readings {
     for server in authorities {
         let lame = matches!(server.said, Said::Knows { authoritative: false, .. });
-        let odd = vote(&server.said).is_none() || vote(&server.said) != reference;
+        let agrees = reference.is_some_and(|known| server.said.agrees(known));
+        let odd = vote(&server.said).is_none() || !agrees;
         let says = if lame {
             format!("{}, without authority", server.said)
         } else {

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
@@ -17,7 +19,7 @@ use super::{answer, look_up};
 
 /// The most name servers of a zone that are looked at.
 const MAX_NAMES: usize = 13;
-/// The most servers of a zone that are tried, one after the other, for what any of them should know.
+/// The most servers of a zone that are asked for what any of them should know.
 const MAX_TRIED: usize = 4;
 
 /// A zone, as found.
@@ -168,17 +170,18 @@ impl Finder<'_> {
         Some(message.answers.iter().any(|r| r.record_type() == RecordType::DS && r.name == *zone))
     }
 
-    /// The first usable answer of a zone's servers, in their order.
+    /// The first usable answer of a zone's servers, of which some are asked at once: one that is away costs no time.
     async fn first(
         &self,
         zone: &Zone,
         question: Question<'_>,
         is_usable: impl Fn(&Message) -> bool,
     ) -> Option<Message> {
-        for (_, address) in zone.addresses(self.port).into_iter().take(MAX_TRIED) {
-            if let Ok(message) = ask(self.asker, address, question, self.step).await
-                && is_usable(&message)
-            {
+        let addresses = zone.addresses(self.port).into_iter().take(MAX_TRIED);
+        let mut asked: FuturesUnordered<_> =
+            addresses.map(|(_, address)| ask(self.asker, address, question, self.step)).collect();
+        while let Some(answer) = asked.next().await {
+            if let Some(message) = answer.ok().filter(&is_usable) {
                 return Some(message);
             }
         }

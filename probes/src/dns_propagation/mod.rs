@@ -226,9 +226,9 @@ impl DnsPropagation {
             readings = readings.text("view", view);
         }
         for server in servers {
-            let vote = verdict::vote(&server.said);
-            let differs = vote.is_none() || vote != zone || ready == Some(false);
-            readings = readings.part(server.subject(), server.said.to_string(), differs);
+            let agrees = zone.is_some_and(|known| server.said.agrees(known));
+            let is_right = agrees && verdict::vote(&server.said).is_some() && ready != Some(false);
+            readings = readings.part(server.subject(), server.said.to_string(), !is_right);
         }
         readings
     }

@@ -145,11 +145,11 @@ pub(super) fn read(settings: Settings) -> Result<Plan, Vec<Problem>> {
     let mut problems = Vec::new();
     let name = settings::name(&settings.name, &mut problems);
     let kind = settings.kind.record_type();
-    let mut records = |key: &str, list: Option<Vec<String>>| {
-        list.map(|list| self::records(&KeyPath::root().entry(key), &list, kind, &mut problems))
+    let mut at_top = |key: &str, list: Option<Vec<String>>| {
+        list.map(|list| records(&KeyPath::root().entry(key), &list, kind, &mut problems))
     };
-    let expected = records("expected", settings.expected);
-    let old = records("old", settings.old);
+    let expected = at_top("expected", settings.expected);
+    let old = at_top("old", settings.old);
     let resolvers = resolvers(settings.resolvers.as_ref(), &mut problems);
     let by_region = by_region(&settings.by_region, kind, &mut problems);
     let subnet_resolvers = match &settings.subnet_resolvers {

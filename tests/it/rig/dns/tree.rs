@@ -21,9 +21,9 @@ pub(crate) const ADDRESS: &str = "192.0.2.30";
 /// A server of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
-    /// Serves `test`.
+    /// Serves `test`, and `other.test` with it.
     Parent,
-    /// Serves every zone, as it is now.
+    /// Serves every other zone, as it is now.
     First,
     /// Serves most zones, and some of them as they were.
     Second,
@@ -69,7 +69,8 @@ impl Host {
 /// The zones, with their name servers as the parent has them, and as they have them themselves.
 const ZONES: [(&str, &[&str], &[&str]); 9] = [
     ("good", &["ns1", "ns2"], &["ns1", "ns2"]),
-    ("other", &["ns1", "ns2"], &["ns1", "ns2"]),
+    // The parent serves it itself, and nobody else.
+    ("other", &["nsup"], &["nsup"]),
     // The second server does not know it.
     ("lame", &["ns1", "ns2"], &["ns1", "ns2"]),
     ("mismatch", &["ns1", "ns2"], &["ns1", "ns3"]),
@@ -102,10 +103,10 @@ impl Tree {
         let folder = TempDir::new("tree");
         let tree = Self { _servers: Vec::new(), folder, port, serial: 10 };
         let vouchers = tree.write_zones();
-        let mut names = vec!["test".to_owned()];
         tree.write_parent(&vouchers);
-        let parent = tree.nsd(Host::Parent, &names);
-        names = ZONES.iter().map(|(zone, ..)| format!("{zone}.test")).collect();
+        let parent = tree.nsd(Host::Parent, &["test".to_owned(), "other.test".to_owned()]);
+        let others = ZONES.iter().filter(|(zone, ..)| *zone != "other");
+        let mut names: Vec<String> = others.map(|(zone, ..)| format!("{zone}.test")).collect();
         let first = tree.nsd(Host::First, &names);
         names.retain(|name| name != "lame.test");
         let second = tree.nsd(Host::Second, &names);
@@ -219,6 +220,8 @@ impl Tree {
         text.push_str(&name_servers("good.test."));
         text.push_str(vouchers);
         fs::write(folder.join("test"), text).expect("the folder is ours");
+        let other = zone("other", 10, ADDRESS, TTL);
+        fs::write(folder.join("other.test"), other).expect("the folder is ours");
     }
 
     fn nsd(&self, host: Host, zones: &[String]) -> Server {
@@ -296,9 +299,10 @@ impl Tree {
             parent = Host::Parent.ip(),
         );
         for (zone, ..) in ZONES {
-            let first = Host::First.ip();
+            let host = if zone == "other" { Host::Parent } else { Host::First };
+            let ip = host.ip();
             config.push_str(&format!(
-                "stub-zone:\n  name: \"{zone}.test\"\n  stub-addr: {first}@{port}\n"
+                "stub-zone:\n  name: \"{zone}.test\"\n  stub-addr: {ip}@{port}\n"
             ));
         }
         let file = self.folder.write("unbound.conf", &config);
