@@ -84,7 +84,7 @@ impl<'q> Question<'q> {
     }
 
     /// As if asked from this network (RFC 7871).
-    pub(crate) fn from_subnet(self, subnet: ClientSubnet) -> Self {
+    pub(crate) fn for_subnet(self, subnet: ClientSubnet) -> Self {
         Self { subnet: Some(subnet), ..self }
     }
 
@@ -171,7 +171,7 @@ async fn once(
 ) -> Result<Message, Failure> {
     let message = question.message(random_id(), with_edns);
     let bytes = message.to_vec().map_err(|e| {
-        Failure::new(Cause::ProbeError, format!("the question {} : {e}", question.text()))
+        Failure::new(Cause::ProbeError, format!("the question {}: {e}", question.text()))
     })?;
     let silent = match over_udp(asker, server, &message, &bytes, each).await {
         Ok(Some(answer)) if !answer.metadata.truncation => return Ok(answer),
@@ -310,6 +310,8 @@ fn parse(bytes: &[u8], asked: &Message) -> Parsed {
 
 #[cfg(test)]
 mod tests {
+    use ResponseCode::{FormErr, NoError};
+
     use super::*;
 
     #[test]
@@ -325,7 +327,6 @@ mod tests {
             }
             answer.to_vec().expect("a message")
         };
-        use ResponseCode::{FormErr, NoError};
         let upper = Name::from_ascii("WWW.shop.EXAMPLE.").expect("a name");
         let rows = [
             ("the answer", answer(7, &name, NoError, true), "ours"),

@@ -119,7 +119,7 @@ fn delegated(mut readings: Readings, found: &Found<'_>) -> Readings {
         readings = readings.flag("delegation_ok", ok);
     }
     for (whom, what) in judged.wrong {
-        readings = readings.part(format!("delegation of {}", whom), what, true);
+        readings = readings.part(format!("delegation of {whom}"), what, true);
     }
     if zone.delegation.is_none() {
         readings = readings.note(

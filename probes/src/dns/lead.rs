@@ -97,44 +97,62 @@ mod tests {
         last
     }
 
+    /// Of a row: its name, the looks (hour, TTL), and what people say of before.
+    type Row<'r> = (&'r str, &'r [(i64, u32)], Option<u64>);
+    /// What is then known: lowered for, left, in force.
+    type Told = (Option<Duration>, Option<Duration>, Option<bool>);
+
     #[test]
     fn a_low_ttl_counts_when_the_former_one_has_run_out() {
         const DAY: u32 = 86_400;
         let hours = |h: u64| Some(Duration::from_secs(h * 3_600));
-        let rows: [(&str, &[(i64, u32)], Option<u64>, _); 11] = [
-            ("not low", &[(0, DAY)], None, (None, None, Some(false))),
-            ("low, nobody knows since when", &[(0, 300)], None, (hours(0), None, None)),
-            ("still unknown", &[(0, 300), (100, 300)], None, (hours(100), None, None)),
+        let rows: [(Row<'_>, Told); 12] = [
+            (("not low", &[(0, DAY)], None), (None, None, Some(false))),
+            (("low, nobody knows since when", &[(0, 300)], None), (hours(0), None, None)),
+            (("still unknown", &[(0, 300), (100, 300)], None), (hours(100), None, None)),
             (
-                "longer than anybody keeps",
-                &[(0, 300), (168, 60)],
-                None,
+                ("longer than anybody keeps", &[(0, 300), (168, 60)], None),
                 (hours(168), hours(0), Some(true)),
             ),
-            ("the former one is told", &[(0, 300)], Some(7_200), (hours(0), hours(2), Some(false))),
-            ("told and over", &[(0, 300), (2, 300)], Some(7_200), (hours(2), hours(0), Some(true))),
-            ("lowered just now", &[(0, DAY), (1, 300)], None, (hours(0), hours(24), Some(false))),
             (
-                "an hour ago",
-                &[(0, DAY), (1, 300), (2, 300)],
-                None,
+                ("the former one is told", &[(0, 300)], Some(7_200)),
+                (hours(0), hours(2), Some(false)),
+            ),
+            (
+                ("told and over", &[(0, 300), (2, 300)], Some(7_200)),
+                (hours(2), hours(0), Some(true)),
+            ),
+            (("lowered just now", &[(0, DAY), (1, 300)], None), (hours(0), hours(24), Some(false))),
+            (
+                ("an hour ago", &[(0, DAY), (1, 300), (2, 300)], None),
                 (hours(1), hours(23), Some(false)),
             ),
-            ("long ago", &[(0, DAY), (1, 300), (25, 300)], None, (hours(24), hours(0), Some(true))),
             (
-                "in two steps the longest counts",
-                &[(0, DAY), (1, 3_600), (2, 300), (4, 300)],
-                None,
+                ("long ago", &[(0, DAY), (1, 300), (25, 300)], None),
+                (hours(24), hours(0), Some(true)),
+            ),
+            (
+                (
+                    "in two steps the longest counts",
+                    &[(0, DAY), (1, 3_600), (2, 300), (4, 300)],
+                    None,
+                ),
                 (hours(2), hours(21), Some(false)),
             ),
             (
-                "raised in between",
-                &[(0, DAY), (1, 300), (25, 300), (26, 3_600), (27, 300)],
-                None,
+                (
+                    "raised in between",
+                    &[(0, DAY), (1, 300), (25, 300), (26, 3_600), (27, 300)],
+                    None,
+                ),
+                (hours(0), hours(1), Some(false)),
+            ),
+            (
+                ("unknown, then raised and lowered", &[(0, 60), (1, 3_600), (2, 60)], None),
                 (hours(0), hours(1), Some(false)),
             ),
         ];
-        for (row, looks, former, (lowered_for, left, in_force)) in rows {
+        for ((row, looks, former), (lowered_for, left, in_force)) in rows {
             assert_eq!(after(looks, former), Lead { lowered_for, left, in_force }, "{row}");
         }
     }

@@ -32,10 +32,14 @@ enum Behaviour {
     Fails,
     /// It never answers.
     Drops,
+    /// It answers over TCP alone, with `203.0.113.` and this.
+    Streams(u8),
+    /// It answers with rubbish.
+    Garbles,
     /// It knows that `example.` has the name server `ns.example.` at 127.0.0.53.
     Delegates,
 }
-use Behaviour::{Cuts, Delegates, Drops, Fails, NoData, NoName, Says};
+use Behaviour::{Cuts, Delegates, Drops, Fails, Garbles, NoData, NoName, Says, Streams};
 
 fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool) -> Message {
     let query = request.queries.first().expect("a question").clone();
@@ -54,7 +58,7 @@ fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool
             answer.add_authority(soa);
         }
         Cuts(_) if udp => answer.metadata.truncation = true,
-        Says(last) | Cuts(last) if query.query_type == RecordType::A => {
+        Says(last) | Cuts(last) | Streams(last) if query.query_type == RecordType::A => {
             let data = RData::A(A(Ipv4Addr::new(203, 0, 113, last)));
             answer.add_answer(Record::from_rdata(query.name, 300, data));
         }
@@ -71,7 +75,7 @@ fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool
                 answer.add_authority(soa);
             }
         },
-        Says(_) | Cuts(_) | NoData | Drops => {
+        Says(_) | Cuts(_) | Streams(_) | NoData | Drops | Garbles => {
             answer.add_authority(soa);
         }
     }
@@ -94,9 +98,12 @@ async fn serve(behaviour: Behaviour, authoritative: bool) -> SocketAddr {
     tokio::spawn(async move {
         let mut buffer = [0; 4096];
         while let Ok((size, from)) = udp.recv_from(&mut buffer).await {
-            if !matches!(behaviour, Drops) {
-                udp.send_to(&answer(&buffer[..size], true), from).await.expect("an answer");
-            }
+            let said = match behaviour {
+                Drops | Streams(_) => continue,
+                Garbles => [&buffer[..2], &[0x80; 7]].concat(),
+                _ => answer(&buffer[..size], true),
+            };
+            udp.send_to(&said, from).await.expect("an answer");
         }
     });
     tokio::spawn(async move {
@@ -172,6 +179,7 @@ async fn each_server_is_heard() {
         row("all agree", two, two, ten, (100.0, 100.0), "NOERROR", 0),
         row("one is old", says, &[Says(10), Says(9)], ten, (50.0, 100.0), "NOERROR", 1),
         row("cut, then over TCP", &[Cuts(10)], &[Cuts(10)], ten, (100.0, 100.0), "NOERROR", 0),
+        row("over TCP alone", &[Streams(10)], &[Streams(10)], ten, (100.0, 100.0), "NOERROR", 0),
         row("one fails", says, &[Says(10), Fails], ten, (50.0, 100.0), "NOERROR", 1),
         row("silent does not agree", &[], &[Says(10), Drops], ten, (50.0, 50.0), "NOERROR", 1),
         row("none exists", &[NoName], &[NoName], Some(&[]), (100.0, 100.0), "NXDOMAIN", 0),
@@ -189,7 +197,7 @@ async fn each_server_is_heard() {
         assert_eq!(r.parts.iter().filter(|p| p.odd).count(), row.odd, "{}: {r:?}", row.name);
         let has_records = !row.authorities.is_empty() && row.answers == ten;
         assert_eq!(number(&r, "ttl"), has_records.then_some(300.0), "{}", row.name);
-        if !row.authorities.is_empty() && !matches!(row.authorities, [Cuts(_)]) {
+        if !row.authorities.is_empty() && !matches!(row.authorities, [Cuts(_) | Streams(_)]) {
             assert_eq!(r.get("serials"), Some(&Value::Texts(vec!["7".into()])), "{}", row.name);
         }
     }
@@ -209,6 +217,12 @@ async fn silence_everywhere_is_a_failure_that_names_the_servers() {
     let failure = look(&[Drops], &[Drops]).await.expect_err("nobody answers");
     assert_eq!(failure.cause, Cause::Timeout);
     assert_eq!(failure.message.matches("127.0.0.1:").count(), 2, "{failure}");
+}
+
+#[tokio::test]
+async fn rubbish_is_no_answer() {
+    let failure = look(&[Garbles], &[Garbles]).await.expect_err("nobody can be understood");
+    assert_eq!(failure.cause, Cause::BadResponse, "{failure}");
 }
 
 #[tokio::test]

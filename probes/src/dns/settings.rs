@@ -99,16 +99,12 @@ impl Kind {
 
 /// Reads a name in full.
 pub(crate) fn name(text: &str, problems: &mut Vec<Problem>) -> Name {
-    match Name::from_utf8(text).ok().filter(|_| !text.is_empty()) {
-        Some(mut name) => {
-            name.set_fqdn(true);
-            name
-        }
-        None => {
-            problems.push(Problem::at("name", format!("`{text}` is no name")));
-            Name::root()
-        }
+    if let Some(mut name) = Name::from_utf8(text).ok().filter(|_| !text.is_empty()) {
+        name.set_fqdn(true);
+        return name;
     }
+    problems.push(Problem::at("name", format!("`{text}` is no name")));
+    Name::root()
 }
 
 /// Reads a length of time at the setting `key`, longer than nothing.

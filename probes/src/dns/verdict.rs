@@ -8,6 +8,7 @@ use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::reading::Readings;
 
 use super::answer::{Known, Said, code_name};
+use super::edns;
 use super::soa::Soa;
 
 /// One server and what it said.
@@ -230,8 +231,11 @@ fn parts(
     }
     for server in resolvers {
         let odd = !reference.is_some_and(|known| server.said.agrees(known));
-        readings =
-            readings.part(format!("resolver {}", server.address), server.said.to_string(), odd);
+        let mut says = server.said.to_string();
+        for code in &server.errors {
+            says.push_str(&format!(", {}", edns::error_name(*code)));
+        }
+        readings = readings.part(format!("resolver {}", server.address), says, odd);
     }
     readings
 }
@@ -256,4 +260,50 @@ pub(crate) fn silence<'a>(servers: impl Iterator<Item = &'a Server>) -> Failure 
 #[expect(clippy::cast_precision_loss, reason = "there are few servers")]
 pub(crate) fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::op::ResponseCode;
+
+    use super::*;
+
+    fn server(known: Known, aliases: &[&str], authoritative: bool) -> Server {
+        let aliases = aliases.iter().map(ToString::to_string).collect();
+        let (ttl, own_ttl, uneven) = (Some(60), Some(60), false);
+        let said = Said::Knows { known, aliases, ttl, own_ttl, uneven, authoritative };
+        Server::new("192.0.2.53:53".parse().expect("an address"), said)
+    }
+
+    #[test]
+    fn name_servers_agree_when_none_says_otherwise() {
+        let records = |r: &str| Known::Records(BTreeSet::from([r.to_owned()]));
+        let one = || server(records("1"), &[], true);
+        let alias = || server(Known::Alias("lb".to_owned()), &["lb"], true);
+        let refuses = || Server { said: Said::Declines(ResponseCode::Refused), ..one() };
+        let agrees = |known| (Some(known), false);
+        let differs = (None, true);
+        let rows = [
+            ("nobody", vec![], (None, false)),
+            ("the same", vec![one(), one()], agrees(records("1"))),
+            ("others", vec![one(), server(records("2"), &[], true)], differs.clone()),
+            ("one refuses", vec![one(), refuses()], differs.clone()),
+            ("without authority", vec![one(), server(records("1"), &[], false)], differs.clone()),
+            (
+                "one has the alias's target as well",
+                vec![server(records("1"), &["lb"], true), alias()],
+                agrees(Known::Alias("lb".to_owned())),
+            ),
+            ("one has no alias", vec![alias(), one()], differs),
+        ];
+        for (row, servers, (known, differs)) in rows {
+            let agreed = agreed(&servers);
+            let is = match agreed {
+                Authority::Agrees(known) => Some(known),
+                Authority::Absent | Authority::Differs => None,
+            };
+            assert_eq!(is, known.as_ref(), "{row}");
+            assert_eq!(agreed == Authority::Differs, differs, "{row}");
+        }
+    }
 }

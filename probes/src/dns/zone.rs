@@ -273,6 +273,7 @@ fn cut(message: &Message, below: &Name) -> Option<Cut> {
 
 #[cfg(test)]
 mod tests {
+    use ResponseCode::{NXDomain, NoError, Refused};
     use hickory_resolver::proto::op::OpCode;
     use hickory_resolver::proto::rr::rdata::{A, NS, SOA};
 
@@ -302,7 +303,6 @@ mod tests {
             message.insert_additionals(vec![glue.clone()]);
             message
         };
-        use ResponseCode::{NXDomain, NoError, Refused};
         let own = [ns("shop.example.", "ns.shop.example.")];
         let up = [ns(".", "a.root.")];
         let ip = IpAddr::from([192, 0, 2, 1]);

@@ -70,9 +70,10 @@ mod tests {
     fn a_change_is_noticed_and_its_end_is_known() {
         let set = |r: &str| BTreeSet::from([r.to_owned()]);
         let mut memory = None;
-        let rows: [(i64, &str, u32, Option<&str>, Option<u64>); 5] = [
+        // At which second which record has which TTL; what is old then, and for how many seconds.
+        let rows = [
             (0, "1", 300, None, None),
-            (60, "1", 300, None, None),
+            (60, "1", 300, None::<&str>, None::<u64>),
             (100, "2", 60, Some("1"), Some(300)),
             (200, "2", 60, Some("1"), Some(200)),
             (500, "2", 60, Some("1"), Some(0)),

@@ -145,24 +145,31 @@ impl DnsPropagation {
         self.plan.timeout.min(cx.remaining().mul_f64(0.9))
     }
 
+    /// The zone's name servers, found without asking a resolver for the name.
+    async fn find(
+        &self,
+        cx: &Context,
+        asker: Asker<'_>,
+    ) -> Result<Vec<(Option<String>, SocketAddr)>, Failure> {
+        let Plan { name, port, .. } = &self.plan;
+        let resolvers = dns::resolvers(cx)?;
+        let step = self.plan.timeout.min(cx.remaining().mul_f64(0.1));
+        let finder = Finder { asker, resolvers: &resolvers, port: *port, step };
+        let find = tokio::time::timeout(cx.remaining().mul_f64(0.35), finder.find(name));
+        let zone = find.await.ok().flatten().ok_or_else(|| {
+            let message = format!("the name servers of {} were not found", answer::plain(name));
+            Failure::new(Cause::Unreachable, message)
+        })?;
+        let found = zone.addresses(*port).into_iter();
+        Ok(found.map(|(name, address)| (Some(name), address)).collect())
+    }
+
     /// What the zone's name servers say, each by itself.
     async fn authorities(&self, cx: &Context, asker: Asker<'_>) -> Result<Vec<Server>, Failure> {
-        let Plan { name, kind, port, .. } = &self.plan;
+        let Plan { name, kind, .. } = &self.plan;
         let addresses = match &self.plan.name_servers {
             Some(given) => given.iter().map(|address| (None, *address)).collect(),
-            None => {
-                let resolvers = dns::resolvers(cx)?;
-                let step = self.plan.timeout.min(cx.remaining().mul_f64(0.1));
-                let finder = Finder { asker, resolvers: &resolvers, port: *port, step };
-                let find = tokio::time::timeout(cx.remaining().mul_f64(0.35), finder.find(name));
-                let zone = find.await.ok().flatten().ok_or_else(|| {
-                    let message =
-                        format!("the name servers of {} were not found", answer::plain(name));
-                    Failure::new(Cause::Unreachable, message)
-                })?;
-                let found = zone.addresses(*port).into_iter();
-                found.map(|(name, address)| (Some(name), address)).collect::<Vec<_>>()
-            }
+            None => self.find(cx, asker).await?,
         };
         // Half of what is left: the resolvers come after.
         let within = self.plan.timeout.min(cx.remaining().mul_f64(0.45));
@@ -345,7 +352,7 @@ impl DnsPropagation {
         let wanted = self.wanted(region, wanted);
         let option = ClientSubnet::new(subnet.address, subnet.bits, 0);
         let question = Question::new(Role::Resolver, &self.plan.name, self.plan.kind);
-        let asked = exchange::ask(asker, address, question.from_subnet(option), self.within(cx));
+        let asked = exchange::ask(asker, address, question.for_subnet(option), self.within(cx));
         let outcome = asked.await;
         let echo = outcome.as_ref().ok().and_then(edns::subnet);
         let counts = echo.is_some_and(|echo| is_answer_for(echo, subnet));

@@ -348,7 +348,7 @@ mod tests {
 
     use super::*;
 
-    fn with(more: Value) -> Result<Plan, Vec<Problem>> {
+    fn with(more: &Value) -> Result<Plan, Vec<Problem>> {
         let mut settings = json!({"name": "www.shop.example", "type": "A"});
         let all = settings.as_object_mut().expect("a mapping");
         all.extend(more.as_object().expect("a mapping").clone());
@@ -406,7 +406,7 @@ mod tests {
             ),
         ];
         for (row, more, said) in rows {
-            let problems = with(more).expect_err(row);
+            let problems = with(&more).expect_err(row);
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
             assert_eq!(all, [said], "{row}");
         }
