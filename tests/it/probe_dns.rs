@@ -24,7 +24,7 @@ fn context(now: Timestamp) -> Context {
 }
 
 /// A probe for a name below `test`, which finds its way through the tree's resolver.
-fn probe(tree: &Tree, name: &str, more: Value) -> Arc<dyn DynProbe> {
+fn probe(tree: &Tree, name: &str, more: &Value) -> Arc<dyn DynProbe> {
     let mut settings = json!({
         "name": format!("{name}.test"), "type": "A", "name_server_port": tree.port(),
         "resolvers": [tree.address(Host::Recursive).to_string()],
@@ -35,7 +35,7 @@ fn probe(tree: &Tree, name: &str, more: Value) -> Arc<dyn DynProbe> {
 }
 
 async fn look(tree: &Tree, name: &str) -> (Arc<dyn DynProbe>, Readings) {
-    let probe = probe(tree, name, json!({}));
+    let probe = probe(tree, name, &json!({}));
     let readings = probe.observe(&context(Timestamp::now())).await.expect(name);
     (probe, readings)
 }
@@ -162,7 +162,7 @@ async fn a_low_ttl_counts_once_the_former_one_has_run_out() {
     }
     let mut tree = Tree::start();
     tree.set_www(ADDRESS, 3_600);
-    let probe = probe(&tree, "www.good", json!({"low_ttl": "1m"}));
+    let probe = probe(&tree, "www.good", &json!({"low_ttl": "1m"}));
     let begin = Timestamp::now();
     let mut memory = None;
     // At which second, with which TTL from then on, and what must hold.
@@ -250,13 +250,13 @@ async fn when_nobody_answers_it_cannot_tell() {
         ("no name server", json!({"resolvers": [], "name_servers": [away]})),
     ];
     for (row, more) in rows {
-        let probe = probe(&tree, "www.good", more);
+        let probe = probe(&tree, "www.good", &more);
         let outcome: Result<Readings, Failure> = probe.observe(&context(Timestamp::now())).await;
         assert_eq!(outcome.expect_err(row).cause, Cause::Refused, "{row}");
     }
     // With one of two name servers away, what the delegation is worth cannot be told; who answered is known.
     let first = tree.address(Host::First).to_string();
-    let probe = probe(&tree, "www.good", json!({"name_servers": [first, away]}));
+    let probe = probe(&tree, "www.good", &json!({"name_servers": [first, away]}));
     let readings = probe.observe(&context(Timestamp::now())).await.expect("one answers");
     for (text, truth) in [
         ("authorities_agree == true", Truth::True),

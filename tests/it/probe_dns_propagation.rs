@@ -22,7 +22,7 @@ fn context() -> Context {
     cx
 }
 
-fn probe(tree: &Tree, more: Value) -> Arc<dyn DynProbe> {
+fn probe(tree: &Tree, more: &Value) -> Arc<dyn DynProbe> {
     let address = |host| tree.address(host).to_string();
     let mut settings = json!({
         "name": "www.good.test", "type": "A", "core": "core", "timeout": "1s",
@@ -53,7 +53,7 @@ async fn the_end_of_an_old_answer_is_foretold() {
     }
     let mut tree = Tree::start();
     let resolver = tree.address(Host::Recursive).to_string();
-    let probe = probe(&tree, json!({"expected": [NEW]}));
+    let probe = probe(&tree, &json!({"expected": [NEW]}));
 
     // The zone is not right yet: the resolver is left alone.
     let cx = context();
@@ -139,6 +139,38 @@ async fn regions_are_told_apart_and_a_silent_one_is_unknown() {
             Truth::Unknown(Cause::NoData),
         ),
         (
+            "the zone is lame",
+            json!({"name_servers": [first, failing]}),
+            "authority_ready == false",
+            Truth::True,
+        ),
+        (
+            "the zone is found",
+            json!({"view": "rig", "resolvers": {"core": [recursive]}, "expected": ["192.0.2.30"]}),
+            "authority_ready == true and answers == [192.0.2.30] and view == 'rig'",
+            Truth::True,
+        ),
+    ];
+    for (row, more, text, truth) in rows {
+        let probe = probe(&tree, &more);
+        let readings = probe.observe(&context()).await.expect(row);
+        assert_eq!(holds(&probe, &readings, text), truth, "{row}: {readings:#?}");
+    }
+    let probe = probe(&tree, &json!({"name_servers": [away]}));
+    let failure = probe.observe(&context()).await.expect_err("no name server answers");
+    assert_eq!(failure.cause, Cause::Refused, "{failure}");
+}
+
+#[tokio::test]
+async fn each_region_may_have_records_of_its_own() {
+    if !PROGRAMS.into_iter().all(need) {
+        return;
+    }
+    let tree = Tree::start();
+    let address = |host| tree.address(host).to_string();
+    let (recursive, first) = (address(Host::Recursive), address(Host::First));
+    let rows = [
+        (
             "another set is expected in one",
             json!({
                 "resolvers": {"core": [recursive], "eu": [first]},
@@ -156,27 +188,12 @@ async fn regions_are_told_apart_and_a_silent_one_is_unknown() {
             "share == 100%",
             Truth::True,
         ),
-        (
-            "the zone is lame",
-            json!({"name_servers": [first, failing]}),
-            "authority_ready == false",
-            Truth::True,
-        ),
-        (
-            "the zone is found",
-            json!({"view": "rig", "resolvers": {"core": [recursive]}, "expected": ["192.0.2.30"]}),
-            "authority_ready == true and answers == [192.0.2.30] and view == 'rig'",
-            Truth::True,
-        ),
     ];
     for (row, more, text, truth) in rows {
-        let probe = probe(&tree, more);
+        let probe = probe(&tree, &more);
         let readings = probe.observe(&context()).await.expect(row);
         assert_eq!(holds(&probe, &readings, text), truth, "{row}: {readings:#?}");
     }
-    let probe = probe(&tree, json!({"name_servers": [away]}));
-    let failure = probe.observe(&context()).await.expect_err("no name server answers");
-    assert_eq!(failure.cause, Cause::Refused, "{failure}");
 }
 
 #[tokio::test]

@@ -156,16 +156,20 @@ pub(super) fn read(settings: Settings) -> Result<Plan, Vec<Problem>> {
         Some(list) => servers::read("subnet_resolvers", list, &mut problems),
         None => PASS_SUBNETS.map(|ip| SocketAddr::from((ip, 53))).to_vec(),
     };
-    let core = settings.core.unwrap_or_else(|| CORE.to_owned());
     let required = settings.required.map(|list| list.into_iter().collect::<BTreeSet<_>>());
-    let regions: BTreeSet<&str> = regions_of(resolvers.as_ref(), &by_region);
-    if resolvers.is_some() {
-        for region in required.iter().flatten().filter(|r| !regions.contains(r.as_str())) {
-            let hint = did_you_mean(region, regions.iter().copied());
-            let problem = Problem::at("required", format!("no resolver is in `{region}`"));
+    if let Some(resolvers) = &resolvers {
+        let named = settings.core.iter().map(|region| (KeyPath::root().entry("core"), region));
+        let wanted = required.iter().flatten();
+        let named = named.chain(wanted.map(|region| (KeyPath::root().entry("required"), region)));
+        let own = by_region.keys().map(|r| (KeyPath::root().entry("by_region").entry(r), r));
+        let known = regions_of(resolvers, &by_region);
+        for (at, region) in named.chain(own).filter(|(_, r)| !known.contains(r.as_str())) {
+            let hint = did_you_mean(region, known.iter().copied());
+            let problem = Problem::new(at, format!("no resolver is in `{region}`"));
             problems.push(problem.hint_if(hint));
         }
     }
+    let core = settings.core.unwrap_or_else(|| CORE.to_owned());
     let quorum = settings.quorum.unwrap_or(200.0 / 3.0);
     if !(quorum > 0.0 && quorum <= 100.0) {
         problems.push(Problem::at("quorum", "it is a percentage above 0, up to 100"));
@@ -205,12 +209,13 @@ pub(super) fn read(settings: Settings) -> Result<Plan, Vec<Problem>> {
     })
 }
 
+/// The regions that somebody is asked for.
 fn regions_of<'a>(
-    resolvers: Option<&'a Vec<Resolver>>,
+    resolvers: &'a [Resolver],
     by_region: &'a BTreeMap<String, Region>,
 ) -> BTreeSet<&'a str> {
     let by_subnet = by_region.iter().filter(|(_, r)| r.subnet.is_some()).map(|(n, _)| n.as_str());
-    resolvers.into_iter().flatten().map(|r| r.region.as_str()).chain(by_subnet).collect()
+    resolvers.iter().map(|r| r.region.as_str()).chain(by_subnet).collect()
 }
 
 /// The public resolvers.
@@ -280,6 +285,12 @@ fn by_region(
     let mut regions = BTreeMap::new();
     for (name, settings) in settings.iter().take(MAX_REGIONS) {
         let at = at.entry(name);
+        let is_address = matches!(kind, RecordType::A | RecordType::AAAA);
+        if !settings.prefixes.is_empty() && !is_address {
+            let problem = Problem::new(at.entry("prefixes"), "only addresses are in networks");
+            problems.push(problem.hint("of other types give the `expected` records"));
+            continue;
+        }
         let mut prefix = |path: KeyPath, text: &String| {
             let read = text.parse::<Prefix>();
             read.map_err(|e| {
@@ -386,6 +397,21 @@ mod tests {
                 "a region that nobody is in",
                 json!({"resolvers": {"europe": ["192.0.2.53"]}, "required": ["eurpe"]}),
                 "required: no resolver is in `eurpe` (did you mean `europe`?)",
+            ),
+            (
+                "particulars of a region that nobody is in",
+                json!({"resolvers": {"eu": ["192.0.2.53"]}, "by_region": {"ue": {"expected": ["192.0.2.1"]}}}),
+                "by_region.ue: no resolver is in `ue` (did you mean `eu`?)",
+            ),
+            (
+                "a core that nobody is in",
+                json!({"resolvers": {"eu": ["192.0.2.53"]}, "core": "main"}),
+                "core: no resolver is in `main`",
+            ),
+            (
+                "networks of names",
+                json!({"type": "CNAME", "by_region": {"eu": {"prefixes": ["192.0.2.0/24"]}}}),
+                "by_region.eu.prefixes: only addresses are in networks (of other types give the `expected` records)",
             ),
             (
                 "half a network",
