@@ -131,16 +131,34 @@ pub(crate) async fn ask(
     question: Question<'_>,
     within: Duration,
 ) -> Result<Message, Failure> {
-    let began = Instant::now();
+    let mut noted = Noted { asker, server, question, began: Instant::now(), came: None };
     let outcome = tries(asker, server, question, within).await;
-    if let Some(trail) = asker.trail.filter(|trail| trail.is_kept()) {
-        let came = match &outcome {
+    if asker.trail.is_some_and(Trail::is_kept) {
+        noted.came = Some(match &outcome {
             Ok(message) => answer::summary(message),
             Err(failure) => failure.to_string(),
-        };
-        trail.note(server, question.text(), came, began.elapsed());
+        });
     }
     outcome
+}
+
+/// A question that is noted when it is over, also when its answer is no longer waited for.
+struct Noted<'a> {
+    asker: Asker<'a>,
+    server: SocketAddr,
+    question: Question<'a>,
+    began: Instant,
+    came: Option<String>,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        if let Some(trail) = self.asker.trail.filter(|trail| trail.is_kept()) {
+            let came = self.came.take();
+            let came = came.unwrap_or_else(|| "its answer was no longer waited for".to_owned());
+            trail.note(self.server, self.question.text(), came, self.began.elapsed());
+        }
+    }
 }
 
 async fn tries(
@@ -347,6 +365,22 @@ mod tests {
             };
             assert_eq!(is, expected, "{row}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_question_is_noted_also_when_nobody_waits_for_the_answer() {
+        let silent = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let server = silent.local_addr().expect("an address");
+        let name = Name::from_ascii("x.example.").expect("a name");
+        let trail = Trail::kept();
+        let asker = Asker { trail: Some(&trail), from: None };
+        let question = Question::new(Role::Authority, &name, RecordType::A);
+        let asked = ask(asker, server, question, Duration::from_secs(60));
+        let until = tokio::time::timeout(Duration::from_millis(50), asked);
+        assert!(until.await.is_err(), "nobody answers");
+        let [exchange] = &trail.exchanges()[..] else { panic!("one was made") };
+        assert_eq!(exchange.asked, "x.example A, of its own knowledge");
+        assert_eq!(exchange.came, "its answer was no longer waited for");
     }
 
     #[tokio::test]

@@ -104,6 +104,10 @@ fn shares(
     if let Some((new, all)) = by_region.get(rules.core) {
         readings = readings.number("core_share", percent(*new, *all));
     }
+    if told.iter().any(|h| h.class == Class::Other) {
+        return readings
+            .note("what becomes of the other answers is not known, so no end is estimated");
+    }
     let late = |h: &&&Heard| matches!(h.class, Class::Old | Class::Nxdomain);
     let left: Option<Vec<Duration>> = told.iter().filter(late).map(|h| h.left).collect();
     let Some(left) = left else {
@@ -181,7 +185,7 @@ mod tests {
             ),
             ("not there", vec![core(Nxdomain, Some(7)), eu()], None, half(Some(7.0))),
             ("kept for nobody knows how long", vec![core(Old, None), eu()], None, half(None)),
-            ("strange", vec![core(Other, Some(7)), eu()], None, half(Some(0.0))),
+            ("strange", vec![core(Other, Some(7)), eu()], None, half(None)),
             ("stale says nothing", vec![new(), core(Stale, None), eu()], None, whole),
             ("filtered says nothing", vec![new(), core(Filtered, None), eu()], None, whole),
             ("those that filter do not count", vec![new(), filter, eu()], None, whole),
