@@ -9,6 +9,7 @@ pub mod client;
 pub mod command;
 pub mod dial;
 pub mod dns;
+pub mod dns_propagation;
 pub mod exec;
 pub mod filesystem;
 pub mod grpc;
@@ -37,6 +38,7 @@ pub fn builtin() -> Registry {
     Registry::default()
         .with::<backup::Backup>()
         .with::<dns::Dns>()
+        .with::<dns_propagation::DnsPropagation>()
         .with::<exec::Exec>()
         .with::<filesystem::Filesystem>()
         .with::<grpc::Grpc>()

@@ -10,6 +10,8 @@ mod gate;
 mod launch_file;
 mod one_run;
 mod probe_backup;
+mod probe_dns;
+mod probe_dns_propagation;
 mod probe_grpc;
 mod probe_hsts;
 mod probe_http;

@@ -14,6 +14,7 @@ WANTED=(
   unbound:unbound
   dnsdist:dnsdist
   dig:bind9-dnsutils
+  dnssec-signzone:bind9-utils
   nginx:nginx-light
   postgres:postgresql-15
   etcd:etcd-server # speaks the gRPC health protocol

@@ -12,7 +12,9 @@ use launchgate_core::reading::{Readings, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::dns::{Dns, servers};
+use crate::dns::Dns;
+use crate::dns::exchange::Asker;
+use crate::dns::zone::Finder;
 use crate::probe::{Context, Probe};
 
 /// How a server of the tests behaves.
@@ -30,10 +32,14 @@ enum Behaviour {
     Fails,
     /// It never answers.
     Drops,
+    /// It answers over TCP alone, with `203.0.113.` and this.
+    Streams(u8),
+    /// It answers with rubbish.
+    Garbles,
     /// It knows that `example.` has the name server `ns.example.` at 127.0.0.53.
     Delegates,
 }
-use Behaviour::{Cuts, Delegates, Drops, Fails, NoData, NoName, Says};
+use Behaviour::{Cuts, Delegates, Drops, Fails, Garbles, NoData, NoName, Says, Streams};
 
 fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool) -> Message {
     let query = request.queries.first().expect("a question").clone();
@@ -52,7 +58,7 @@ fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool
             answer.add_authority(soa);
         }
         Cuts(_) if udp => answer.metadata.truncation = true,
-        Says(last) | Cuts(last) if query.query_type == RecordType::A => {
+        Says(last) | Cuts(last) | Streams(last) if query.query_type == RecordType::A => {
             let data = RData::A(A(Ipv4Addr::new(203, 0, 113, last)));
             answer.add_answer(Record::from_rdata(query.name, 300, data));
         }
@@ -69,7 +75,7 @@ fn reply(request: &Message, behaviour: Behaviour, authoritative: bool, udp: bool
                 answer.add_authority(soa);
             }
         },
-        Says(_) | Cuts(_) | NoData | Drops => {
+        Says(_) | Cuts(_) | Streams(_) | NoData | Drops | Garbles => {
             answer.add_authority(soa);
         }
     }
@@ -92,13 +98,19 @@ async fn serve(behaviour: Behaviour, authoritative: bool) -> SocketAddr {
     tokio::spawn(async move {
         let mut buffer = [0; 4096];
         while let Ok((size, from)) = udp.recv_from(&mut buffer).await {
-            if !matches!(behaviour, Drops) {
-                udp.send_to(&answer(&buffer[..size], true), from).await.expect("an answer");
-            }
+            let said = match behaviour {
+                Drops | Streams(_) => continue,
+                Garbles => [&buffer[..2], &[0x80; 7]].concat(),
+                _ => answer(&buffer[..size], true),
+            };
+            udp.send_to(&said, from).await.expect("an answer");
         }
     });
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = tcp.accept().await {
+            if matches!(behaviour, Drops) {
+                continue;
+            }
             let size = stream.read_u16().await.expect("a size");
             let mut request = vec![0; size.into()];
             stream.read_exact(&mut request).await.expect("a request");
@@ -167,6 +179,7 @@ async fn each_server_is_heard() {
         row("all agree", two, two, ten, (100.0, 100.0), "NOERROR", 0),
         row("one is old", says, &[Says(10), Says(9)], ten, (50.0, 100.0), "NOERROR", 1),
         row("cut, then over TCP", &[Cuts(10)], &[Cuts(10)], ten, (100.0, 100.0), "NOERROR", 0),
+        row("over TCP alone", &[Streams(10)], &[Streams(10)], ten, (100.0, 100.0), "NOERROR", 0),
         row("one fails", says, &[Says(10), Fails], ten, (50.0, 100.0), "NOERROR", 1),
         row("silent does not agree", &[], &[Says(10), Drops], ten, (50.0, 50.0), "NOERROR", 1),
         row("none exists", &[NoName], &[NoName], Some(&[]), (100.0, 100.0), "NXDOMAIN", 0),
@@ -184,7 +197,7 @@ async fn each_server_is_heard() {
         assert_eq!(r.parts.iter().filter(|p| p.odd).count(), row.odd, "{}: {r:?}", row.name);
         let has_records = !row.authorities.is_empty() && row.answers == ten;
         assert_eq!(number(&r, "ttl"), has_records.then_some(300.0), "{}", row.name);
-        if !row.authorities.is_empty() && !matches!(row.authorities, [Cuts(_)]) {
+        if !row.authorities.is_empty() && !matches!(row.authorities, [Cuts(_) | Streams(_)]) {
             assert_eq!(r.get("serials"), Some(&Value::Texts(vec!["7".into()])), "{}", row.name);
         }
     }
@@ -207,12 +220,20 @@ async fn silence_everywhere_is_a_failure_that_names_the_servers() {
 }
 
 #[tokio::test]
+async fn rubbish_is_no_answer() {
+    let failure = look(&[Garbles], &[Garbles]).await.expect_err("nobody can be understood");
+    assert_eq!(failure.cause, Cause::BadResponse, "{failure}");
+}
+
+#[tokio::test]
 async fn name_servers_are_found_from_the_name_upwards() {
     let name = Name::from_ascii("www.shop.example.").expect("a name");
     let step = Duration::from_millis(300);
     let resolvers = [serve(Fails, false).await, serve(Delegates, false).await];
-    let (zone, found) = servers::find(&name, &resolvers, step).await.expect("a zone");
-    assert_eq!(zone.to_ascii(), "example.");
-    assert_eq!(found, [SocketAddr::from(([127, 0, 0, 53], 53))]);
-    assert_eq!(servers::find(&name, &resolvers[..1], step).await, None);
+    let finder = |resolvers| Finder { asker: Asker::default(), resolvers, port: 53, step };
+    let zone = finder(&resolvers).find(&name).await.expect("a zone");
+    assert_eq!(zone.apex.to_ascii(), "example.");
+    let found = zone.addresses(53);
+    assert_eq!(found, [("ns.example".to_owned(), SocketAddr::from(([127, 0, 0, 53], 53)))]);
+    assert_eq!(finder(&resolvers[..1]).find(&name).await, None);
 }

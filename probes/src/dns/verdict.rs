@@ -3,24 +3,65 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::reading::Readings;
 
 use super::answer::{Known, Said, code_name};
+use super::edns;
+use super::soa::Soa;
 
 /// One server and what it said.
-#[derive(Debug)]
-pub(super) struct Server {
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
     /// Its address.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
+    /// Its name, of a name server that was found by it.
+    pub(crate) name: Option<String>,
     /// What it said to the question.
-    pub(super) said: Said,
-    /// The zone's serial as it has it; asked of authorities only.
-    pub(super) serial: Option<u32>,
+    pub(crate) said: Said,
+    /// The extended errors that came with that.
+    pub(crate) errors: Vec<u16>,
+    /// Whether it says to have validated that.
+    pub(crate) authentic: bool,
+    /// What a resolver said when asked not to validate, as it had declined before.
+    pub(crate) unchecked: Option<Said>,
+    /// The zone's start of authority as it has it; asked of authorities only.
+    pub(crate) soa: Option<Soa>,
+    /// The zone's name servers as it has them; asked of authorities only.
+    pub(crate) names: Option<BTreeSet<String>>,
+    /// When the first of the signatures ends that it gave.
+    pub(crate) signed_until: Option<Timestamp>,
+}
+
+impl Server {
+    /// A server of which nothing is known but what it said.
+    pub(crate) fn new(address: SocketAddr, said: Said) -> Self {
+        Self {
+            address,
+            name: None,
+            said,
+            errors: Vec::new(),
+            authentic: false,
+            unchecked: None,
+            soa: None,
+            names: None,
+            signed_until: None,
+        }
+    }
+
+    /// What a name server is called in reports.
+    pub(crate) fn subject(&self) -> String {
+        match &self.name {
+            Some(name) => format!("name server {name} ({})", self.address),
+            None => format!("name server {}", self.address),
+        }
+    }
 }
 
 /// What the authorities say as one.
-enum Authority<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authority<'a> {
     /// None was asked, or none answered.
     Absent,
     /// All that answered did so with authority, and the same.
@@ -33,7 +74,7 @@ enum Authority<'a> {
 ///
 /// # Errors
 /// When no server answered: the cause that all share, or *unreachable*, with every server named.
-pub(super) fn read(authorities: &[Server], resolvers: &[Server]) -> Result<Readings, Failure> {
+pub(crate) fn read(authorities: &[Server], resolvers: &[Server]) -> Result<Readings, Failure> {
     let all = || authorities.iter().chain(resolvers);
     let asked = all().count();
     let responding = all().filter(|s| !matches!(s.said, Said::Silent(_))).count();
@@ -66,13 +107,15 @@ pub(super) fn read(authorities: &[Server], resolvers: &[Server]) -> Result<Readi
         Some(answers) => readings.texts("answers", answers),
         None => readings.note("no answer is held by a majority, so there is no reading `answers`"),
     };
-    if let Some(ttl) = authorities.iter().filter_map(|s| ttl(&s.said)).min() {
+    // Where they differ, the longest is what has to be waited for.
+    if let Some(ttl) = authorities.iter().filter_map(|s| ttl(&s.said)).max() {
         readings = readings.number("ttl", f64::from(ttl));
     }
     if let Some(code) = code(authorities, resolvers) {
         readings = readings.text("rcode", code);
     }
-    let serials: BTreeSet<u32> = authorities.iter().filter_map(|s| s.serial).collect();
+    let serials: BTreeSet<u32> =
+        authorities.iter().filter_map(|s| Some(s.soa.as_ref()?.serial)).collect();
     if !serials.is_empty() {
         readings = readings.texts("serials", serials.iter().map(ToString::to_string));
     }
@@ -85,12 +128,17 @@ pub(super) fn read(authorities: &[Server], resolvers: &[Server]) -> Result<Readi
     Ok(parts(readings, authorities, resolvers, reference))
 }
 
-fn agreed(authorities: &[Server]) -> Authority<'_> {
-    let mut answered =
-        authorities.iter().map(|s| &s.said).filter(|said| !matches!(said, Said::Silent(_)));
-    let Some(first) = answered.next() else { return Authority::Absent };
-    let Some(known) = vote(first) else { return Authority::Differs };
-    if answered.all(|said| vote(said) == Some(known)) {
+/// What all authorities that answered say.
+pub(crate) fn agreed(authorities: &[Server]) -> Authority<'_> {
+    let answered: Vec<&Said> =
+        authorities.iter().map(|s| &s.said).filter(|s| !matches!(s, Said::Silent(_))).collect();
+    let Some(votes) = answered.iter().map(|said| vote(said)).collect::<Option<Vec<_>>>() else {
+        return Authority::Differs;
+    };
+    // A server that has the alias's target as well says more than one that has not, and nothing else.
+    let alias = votes.iter().find(|known| matches!(known, Known::Alias(_)));
+    let Some(known) = alias.or(votes.first()) else { return Authority::Absent };
+    if answered.iter().all(|said| said.agrees(known)) {
         Authority::Agrees(known)
     } else {
         Authority::Differs
@@ -98,7 +146,7 @@ fn agreed(authorities: &[Server]) -> Authority<'_> {
 }
 
 /// What an authority's answer counts for: nothing unless it was given with authority.
-fn vote(said: &Said) -> Option<&Known> {
+pub(crate) fn vote(said: &Said) -> Option<&Known> {
     match said {
         Said::Knows { known, authoritative: true, .. } => Some(known),
         Said::Knows { .. } | Said::Declines(_) | Said::Refers | Said::Silent(_) => None,
@@ -145,7 +193,7 @@ fn answers(reference: Option<&Known>, resolvers: &[Server]) -> Option<Vec<String
 }
 
 /// The time to live as an authority gives it; a cache's counts down.
-fn ttl(said: &Said) -> Option<u32> {
+pub(crate) fn ttl(said: &Said) -> Option<u32> {
     match said {
         Said::Knows { ttl, authoritative: true, .. } => *ttl,
         Said::Knows { .. } | Said::Declines(_) | Said::Refers | Said::Silent(_) => None,
@@ -172,23 +220,28 @@ fn parts(
 ) -> Readings {
     for server in authorities {
         let lame = matches!(server.said, Said::Knows { authoritative: false, .. });
-        let odd = vote(&server.said).is_none() || vote(&server.said) != reference;
+        let agrees = reference.is_some_and(|known| server.said.agrees(known));
+        let odd = vote(&server.said).is_none() || !agrees;
         let says = if lame {
             format!("{}, without authority", server.said)
         } else {
             server.said.to_string()
         };
-        readings = readings.part(format!("name server {}", server.address), says, odd);
+        readings = readings.part(server.subject(), says, odd);
     }
     for server in resolvers {
         let odd = !reference.is_some_and(|known| server.said.agrees(known));
-        readings =
-            readings.part(format!("resolver {}", server.address), server.said.to_string(), odd);
+        let mut says = server.said.to_string();
+        for code in &server.errors {
+            says.push_str(&format!(", {}", edns::error_name(*code)));
+        }
+        readings = readings.part(format!("resolver {}", server.address), says, odd);
     }
     readings
 }
 
-fn silence<'a>(servers: impl Iterator<Item = &'a Server>) -> Failure {
+/// The failure when none of these answered.
+pub(crate) fn silence<'a>(servers: impl Iterator<Item = &'a Server>) -> Failure {
     let (mut causes, mut said) = (BTreeSet::new(), Vec::new());
     for server in servers {
         if let Said::Silent(failure) = &server.said {
@@ -203,7 +256,54 @@ fn silence<'a>(servers: impl Iterator<Item = &'a Server>) -> Failure {
     Failure::new(cause, format!("no server answered: {}", said.join("; ")))
 }
 
+/// A share in percent.
 #[expect(clippy::cast_precision_loss, reason = "there are few servers")]
-fn percent(part: usize, whole: usize) -> f64 {
+pub(crate) fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::op::ResponseCode;
+
+    use super::*;
+
+    fn server(known: Known, aliases: &[&str], authoritative: bool) -> Server {
+        let aliases = aliases.iter().map(ToString::to_string).collect();
+        let (ttl, own_ttl, uneven) = (Some(60), Some(60), false);
+        let said = Said::Knows { known, aliases, ttl, own_ttl, uneven, authoritative };
+        Server::new("192.0.2.53:53".parse().expect("an address"), said)
+    }
+
+    #[test]
+    fn name_servers_agree_when_none_says_otherwise() {
+        let records = |r: &str| Known::Records(BTreeSet::from([r.to_owned()]));
+        let one = || server(records("1"), &[], true);
+        let alias = || server(Known::Alias("lb".to_owned()), &["lb"], true);
+        let refuses = || Server { said: Said::Declines(ResponseCode::Refused), ..one() };
+        let agrees = |known| (Some(known), false);
+        let differs = (None, true);
+        let rows = [
+            ("nobody", vec![], (None, false)),
+            ("the same", vec![one(), one()], agrees(records("1"))),
+            ("others", vec![one(), server(records("2"), &[], true)], differs.clone()),
+            ("one refuses", vec![one(), refuses()], differs.clone()),
+            ("without authority", vec![one(), server(records("1"), &[], false)], differs.clone()),
+            (
+                "one has the alias's target as well",
+                vec![server(records("1"), &["lb"], true), alias()],
+                agrees(Known::Alias("lb".to_owned())),
+            ),
+            ("one has no alias", vec![alias(), one()], differs),
+        ];
+        for (row, servers, (known, differs)) in rows {
+            let agreed = agreed(&servers);
+            let is = match agreed {
+                Authority::Agrees(known) => Some(known),
+                Authority::Absent | Authority::Differs => None,
+            };
+            assert_eq!(is, known.as_ref(), "{row}");
+            assert_eq!(agreed == Authority::Differs, differs, "{row}");
+        }
+    }
 }

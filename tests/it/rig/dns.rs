@@ -2,6 +2,8 @@
 //! resolver with a fault per address (dnsdist). All share one port on different loopback
 //! addresses; none can ask anything outside.
 
+pub(crate) mod tree;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
