@@ -33,8 +33,8 @@ pub(crate) struct Knowledge {
 pub(crate) struct Judge {
     pub(crate) now: Knowledge,
     kept: Knowledge,
-    /// Idle triggers whose memory is to be kept all the same.
-    dirty: [bool; 3],
+    /// Triggers whose memory waits to be kept, idle ones too: what was true of them when it was written.
+    written: [Option<Oracle>; 3],
     /// Since when each watched check brought nothing but fresh breaches.
     pub(crate) clean: [Option<Second>; 4],
     /// When a clock was last set, or the daemon last came up.
@@ -60,7 +60,7 @@ impl Judge {
         Self {
             kept: now.clone(),
             now,
-            dirty: [false; 3],
+            written: [None, None, None],
             clean: [None; 4],
             disturbed: 0,
             stopped: [0; 3],
@@ -75,12 +75,14 @@ impl Judge {
     pub(crate) fn keep(&mut self) {
         for place in 0..TRIGGERS.len() {
             let oracle = &self.now.oracles[place];
-            if oracle.armed && !oracle.fired || self.dirty[place] {
+            if oracle.armed && !oracle.fired {
                 self.kept.oracles[place] = oracle.clone();
+            } else if let Some(written) = &self.written[place] {
+                self.kept.oracles[place] = written.clone();
             }
         }
         (self.kept.credit, self.kept.seen) = (self.now.credit, self.now.seen);
-        self.dirty = [false; 3];
+        self.written = [None, None, None];
     }
 
     /// The process died: what it had not kept is gone. The credit is what the store says.
@@ -91,7 +93,7 @@ impl Judge {
                 self.now.credit[place] = kept.memory.credit;
             }
         }
-        self.dirty = [false; 3];
+        self.written = [None, None, None];
         self.clean = [None; 4];
     }
 
@@ -180,10 +182,10 @@ impl Judge {
             let Some(place) = TRIGGERS.iter().position(|id| trigger.as_str() == *id) else {
                 continue;
             };
-            self.dirty[place] = true;
             self.now.credit[place] = memory.credit;
             let oracle = &mut self.now.oracles[place];
             if memory.status != Status::Fired || oracle.fired {
+                self.written[place] = Some(oracle.clone());
                 continue;
             }
             let by_hand = matches!(event, Event::Fire { trigger: fired, .. } if fired == trigger);
@@ -192,6 +194,7 @@ impl Judge {
                 return broken("S6", format!("{trigger} fires on {worth:?} of evidence"));
             }
             oracle.fire();
+            self.written[place] = Some(oracle.clone());
             self.fired += u32::from(!by_hand);
         }
         Ok(())

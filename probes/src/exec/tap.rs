@@ -1,7 +1,7 @@
 //! Results in the Test Anything Protocol, versions 12 to 14.
 //!
 //! Source: testanything.org, "TAP 14 specification". Subtests are indented and are summed up by the line that follows
-//! them, so that indented lines are passed over. A failing test that is marked `# TODO` need not pass yet.
+//! them, so that indented lines are passed over. A failing test that is marked `# todo` need not pass yet.
 
 use launchgate_core::observation::{Cause, Failure};
 
@@ -115,8 +115,8 @@ mod tests {
             ("one fails", "1..2\nok 1 - a\nnot ok 2 - pays # by card\n", "1/1/0 - pays"),
             ("without numbers", "1..2\nok\nnot ok\n", "1/1/0 - "),
             ("skipped", "1..2\nok 1\nok 2 # SKIP no network\n", "1/0/1 -"),
-            ("not expected yet", "1..2\nok 1\nnot ok 2 - x # TODO later\n", "1/0/1 -"),
-            ("a done to-do passes", "1..1\nok 1 - x # TODO later\n", "1/0/0 -"),
+            ("not expected yet", "1..2\nok 1\nnot ok 2 - x # Todo later\n", "1/0/1 -"),
+            ("a done to-do passes", "1..1\nok 1 - x # Todo later\n", "1/0/0 -"),
             (
                 "subtests are summed up",
                 "1..1\n    ok 1\n    not ok 2\n    1..2\nnot ok 1 - s\n",
