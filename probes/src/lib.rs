@@ -4,6 +4,7 @@
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
 pub mod backup;
+mod bounded;
 pub mod captured;
 pub mod client;
 pub mod command;
@@ -18,10 +19,13 @@ pub mod hsts;
 pub mod http;
 pub mod metrics;
 pub mod placed;
+pub mod postgres;
+pub mod postgres_archiver;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
 pub mod registry;
+mod replication;
 pub mod secret;
 pub mod strict;
 pub mod tcp;
@@ -45,6 +49,7 @@ pub fn builtin() -> Registry {
         .with::<hsts::Hsts>()
         .with::<http::Http>()
         .with::<metrics::Metrics>()
+        .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
         .with::<tcp::Tcp>()
