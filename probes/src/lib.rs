@@ -19,6 +19,8 @@ pub mod hsts;
 pub mod http;
 pub mod metrics;
 pub mod placed;
+pub mod mysql;
+pub mod mysql_replication;
 pub mod postgres;
 pub mod postgres_archiver;
 pub mod postgres_replication;
@@ -49,6 +51,7 @@ pub fn builtin() -> Registry {
         .with::<hsts::Hsts>()
         .with::<http::Http>()
         .with::<metrics::Metrics>()
+        .with::<mysql_replication::MysqlReplication>()
         .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
