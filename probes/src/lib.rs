@@ -26,9 +26,11 @@ pub mod postgres_archiver;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
+pub mod redis_replication;
 pub mod registry;
 mod replication;
 pub mod secret;
+pub mod sql;
 pub mod strict;
 pub mod tcp;
 pub mod tls;
@@ -56,6 +58,8 @@ pub fn builtin() -> Registry {
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
         .with::<tcp::Tcp>()
+        .with::<redis_replication::RedisReplication>()
+        .with::<sql::Sql>()
         .with::<tls::Tls>()
         .with::<tls_grade::TlsGrade>()
 }

@@ -25,7 +25,11 @@ pub(super) fn read(origin: &Origin, memory: Option<&Value>, replicas: &[Seen<'_>
     };
     let all_asked = replicas.iter().all(|(_, seen)| seen.is_ok());
     let roles = origin.is_writable && seen().all(|c| follows(origin, c));
-    let mut readings = Readings::new().texts("broken", named(&is_broken));
+    let broken = named(&is_broken);
+    let mut readings = Readings::new();
+    if all_asked || !broken.is_empty() {
+        readings = readings.texts("broken", broken);
+    }
     if all_asked || !roles {
         readings = readings.flag("roles_ok", roles);
     }

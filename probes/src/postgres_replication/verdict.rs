@@ -24,7 +24,11 @@ pub(super) fn read(view: &View, mark: &Mark, standbys: &[Seen<'_>], now: f64) ->
     let all_asked = standbys.iter().all(|s| s.seen.is_ok());
     let same = |c: &Chased| c.system.zip(view.system).is_none_or(|(its, ours)| its == ours);
     let roles = view.is_primary && chased().all(|c| c.is_standby && same(c));
-    let mut readings = Readings::new().flag("replay_paused", chased().any(|c| c.paused));
+    let paused = chased().any(|c| c.paused);
+    let mut readings = Readings::new();
+    if all_asked || paused {
+        readings = readings.flag("replay_paused", paused);
+    }
     if all_asked || !roles {
         readings = readings.flag("roles_ok", roles);
     }
