@@ -1,5 +1,6 @@
 //! The `redis_replication` probe against a real master with a replica.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,14 +9,23 @@ use launchgate_core::reading::{Readings, Unit, Value};
 use launchgate_probes::Context;
 use serde_json::json;
 
-use crate::rig::process::need;
+use crate::rig::process::{TempDir, free_port, need};
 use crate::rig::redis::{Pair, Role};
 
 async fn look(master: &str, replica: &str) -> Result<Readings, Failure> {
+    look_with(master, replica, None).await
+}
+
+async fn look_with(
+    master: &str,
+    replica: &str,
+    ca_file: Option<&Path>,
+) -> Result<Readings, Failure> {
     let settings = json!({
         "source": { "kind": "redis", "url": master },
         "replicas": [{ "name": "replica", "url": replica }],
         "patience": "2s",
+        "ca_file": ca_file,
     });
     let probe = launchgate_probes::builtin().build("redis_replication", settings).unwrap();
     let cx = Context::new(Duration::from_secs(6), Timestamp::now(), None, "/".into());
@@ -100,6 +110,44 @@ async fn a_replica_is_believed_only_when_it_reads_what_its_master_sends() {
     pair.server(Role::Master).stop();
     let gone = look(&master, &replica).await.expect_err("there is no master");
     assert_eq!(gone.cause, Cause::Refused, "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_speaks_tls_is_judged_by_its_certificate() {
+    if !need("redis-server") {
+        return;
+    }
+    let pair = tokio::task::spawn_blocking(Pair::start).await.unwrap();
+    let folder = TempDir::new("redis-tls");
+    let certified =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let root = folder.write("root.pem", &certified.cert.pem());
+    let key = folder.write("key.pem", &certified.signing_key.serialize_pem());
+    let port = free_port();
+    let (shown, key) = (root.display().to_string(), key.display().to_string());
+    let files = ["tls-cert-file", &shown, "tls-key-file", &key, "tls-ca-cert-file", &shown];
+    let ports = ["tls-auth-clients", "no", "tls-port", &port.to_string()].map(str::to_owned);
+    let words: Vec<&str> = ["config", "set"]
+        .into_iter()
+        .chain(files)
+        .chain(ports.iter().map(String::as_str))
+        .collect();
+    let answer = pair.ask(Role::Master, &words).unwrap();
+    assert_eq!(answer.trim(), "OK");
+    let rows = [
+        ("encrypted", format!("rediss://localhost:{port}"), Some(&root), ""),
+        ("an unknown root", format!("rediss://localhost:{port}"), None, "ca_file"),
+        ("another name", format!("rediss://127.0.0.1:{port}"), Some(&root), "ca_file"),
+    ];
+    for (row, master, root, said) in rows {
+        match look_with(&master, &pair.url(Role::Replica, ""), root.map(PathBuf::as_path)).await {
+            Ok(readings) => assert!(said.is_empty() && readings.get("lag").is_some(), "{row}"),
+            Err(failure) => {
+                assert_eq!(failure.cause, Cause::BadResponse, "{row}: {failure}");
+                assert!(!said.is_empty() && failure.message.contains(said), "{row}: {failure}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

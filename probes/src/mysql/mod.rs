@@ -2,6 +2,7 @@
 //!
 //! What is asked of a server is the business of the kinds that ask. An address that says `require_ssl=true` is spoken to
 //! with TLS, and the certificate is always judged; nothing makes us take one unseen.
+#![expect(clippy::doc_markdown, reason = "MySQL and MariaDB are names, not code")]
 
 mod relay;
 
@@ -173,10 +174,13 @@ fn read(subject: &str, url: &SecretString) -> Result<Opts, Failure> {
 pub(crate) fn failure(subject: &str, error: &Error) -> Failure {
     let (cause, why) = match error {
         Error::Server(e) => (cause_of(e.code), format!("error {}: {}", e.code, e.message)),
-        Error::Io(IoError::Io(e)) => return dial::io_failure(subject, e),
-        Error::Io(IoError::Tls(e)) => {
-            (Cause::BadResponse, format!("{e}; a root of its own is given by `ca_file`"))
+        Error::Io(IoError::Io(e)) => {
+            match e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+                Some(distrusted) => return untrusted(subject, distrusted),
+                None => return dial::io_failure(subject, e),
+            }
         }
+        Error::Io(IoError::Tls(e)) => return untrusted(subject, e),
         Error::Driver(mysql_async::DriverError::ConnectionClosed) => {
             (Cause::Unreachable, error.to_string())
         }
@@ -185,6 +189,11 @@ pub(crate) fn failure(subject: &str, error: &Error) -> Failure {
         }
     };
     Failure::new(cause, format!("{subject}: {why}"))
+}
+
+fn untrusted(subject: &str, why: &dyn std::fmt::Display) -> Failure {
+    let message = format!("{subject}: TLS: {why}; a root of its own is given by `ca_file`");
+    Failure::new(Cause::BadResponse, message)
 }
 
 /// What a server's error code means for a look.

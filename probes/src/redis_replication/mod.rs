@@ -25,7 +25,7 @@ use crate::secret::TextOrCredential;
 use crate::{Context, Probe};
 use chase::Hunt;
 use server::{Access, Reached, place};
-use verdict::Seen;
+use verdict::Expected;
 
 /// `with:` of a `redis_replication` check.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -175,7 +175,7 @@ replicas:
             async move {
                 let Reached { addresses, server } = reached;
                 let seen = chase_one(&replica.name, server, hunt, end, cx).await;
-                Seen { replica, addresses, seen }
+                Expected { replica, addresses, seen }
             }
         });
         let (acknowledged, seen) = join(acknowledged, join_all(chases)).await;

@@ -130,7 +130,7 @@ async fn open(
 /// Reads an address. No error repeats it.
 fn read(subject: &str, url: &str) -> Result<ConnectionInfo, Failure> {
     let info = url.into_connection_info();
-    let info = info.map_err(|e| unread(subject, &e.category().to_owned()))?;
+    let info = info.map_err(|e| unread(subject, e.category()))?;
     match info.addr() {
         ConnectionAddr::TcpTls { insecure: true, .. } => {
             Err(unread(subject, "a certificate is never taken unseen; give its root by `ca_file`"))
@@ -201,7 +201,7 @@ mod tests {
         let access = Access::new(None, &cx, cx.deadline).await.expect("public roots");
         for (row, url, said) in rows {
             let reached = reach("it", &TextOrCredential::Text(url.to_owned()), &access).await;
-            let failure = reached.server.err().expect(row);
+            let failure = reached.server.expect_err(row);
             assert!(failure.message.contains(said), "{row}: {failure}");
             assert!(!failure.message.contains("hunter2"), "{row}: {failure}");
         }

@@ -13,13 +13,13 @@ use super::info::{Known, Link};
 use crate::replication::{is_ours, share};
 
 /// An expected replica, where it is, and what was seen of it.
-pub(super) struct Seen<'a> {
+pub(super) struct Expected<'a> {
     pub(super) replica: &'a Replica,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) seen: Result<Chased, Failure>,
 }
 
-impl Seen<'_> {
+impl Expected<'_> {
     /// Whether it can be found among those that the master knows.
     fn is_placed(&self) -> bool {
         self.replica.announced.is_some() || !self.addresses.is_empty()
@@ -39,7 +39,7 @@ pub(super) fn read(
     origin: &Origin,
     acknowledged: Result<Option<u32>, Failure>,
     memory: Option<&Value>,
-    replicas: &[Seen<'_>],
+    replicas: &[Expected<'_>],
 ) -> Readings {
     let mut readings = Readings::new();
     match acknowledged {
@@ -63,10 +63,10 @@ pub(super) fn read(
 }
 
 /// What the master knows.
-fn known(readings: Readings, origin: &Origin, replicas: &[Seen<'_>]) -> Readings {
+fn known(readings: Readings, origin: &Origin, replicas: &[Expected<'_>]) -> Readings {
     let count = u32::try_from(origin.info.replicas.len()).unwrap_or(u32::MAX);
     let readings = readings.number("connected", f64::from(count));
-    if !replicas.iter().all(Seen::is_placed) {
+    if !replicas.iter().all(Expected::is_placed) {
         return readings
             .note("where a replica is could not be told, so that the master was not asked for it");
     }
@@ -90,7 +90,7 @@ fn known(readings: Readings, origin: &Origin, replicas: &[Seen<'_>]) -> Readings
 }
 
 /// What the replicas say.
-fn said(readings: Readings, origin: &Origin, replicas: &[Seen<'_>]) -> Readings {
+fn said(readings: Readings, origin: &Origin, replicas: &[Expected<'_>]) -> Readings {
     let seen = || replicas.iter().filter_map(|one| one.seen.as_ref().ok());
     let links = || seen().filter_map(|chased| chased.link.as_ref());
     let all_asked = replicas.iter().all(|one| one.seen.is_ok());
@@ -130,7 +130,7 @@ fn lag(
     mut readings: Readings,
     origin: &Origin,
     memory: Option<&Value>,
-    replicas: &[Seen<'_>],
+    replicas: &[Expected<'_>],
 ) -> Readings {
     let before = memory.filter(|m| m["replid"] == origin.info.replid.as_str());
     let before = before.and_then(|m| m["offset"].as_u64());
@@ -153,7 +153,7 @@ fn lag(
     }
 }
 
-fn told(origin: &Origin, one: &Seen<'_>) -> (String, bool) {
+fn told(origin: &Origin, one: &Expected<'_>) -> (String, bool) {
     let chased = match &one.seen {
         Ok(chased) => chased,
         Err(failure) => return (failure.to_string(), true),

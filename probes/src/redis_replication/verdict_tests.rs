@@ -37,7 +37,7 @@ fn look(origin: &Origin, memory: Option<&Value>, seen: Result<Chased, Failure>) 
     let url = TextOrCredential::Text("redis://127.0.0.1:6380".to_owned());
     let replica = Replica { name: "a".to_owned(), url, announced: None };
     let addresses = vec![SocketAddr::from(([127, 0, 0, 1], 6380))];
-    read(origin, Ok(Some(1)), memory, &[Seen { replica: &replica, addresses, seen }])
+    read(origin, Ok(Some(1)), memory, &[Expected { replica: &replica, addresses, seen }])
 }
 
 fn show(readings: &Readings) -> String {

@@ -3,6 +3,7 @@
 //! The question is asked in a transaction that can only read, with an end set to it on the server. The columns that
 //! matter are declared, so that what is expected of them is checked when the launch file is compiled. No row, several
 //! rows, NULL and what is not of the declared type leave a reading absent; none of them is ever a zero.
+#![expect(clippy::doc_markdown, reason = "MySQL and MariaDB are names, not code")]
 
 mod mysql;
 mod postgres;
@@ -245,7 +246,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn problems(query: &str, columns: serde_json::Value) -> Vec<String> {
+    fn problems(query: &str, columns: &serde_json::Value) -> Vec<String> {
         let json = json!({
             "source": { "kind": "mysql", "url": "mysql://u@db.example/shop" },
             "query": query,
@@ -268,14 +269,14 @@ mod tests {
             ("nothing", " ; ", false),
         ];
         for (row, query, fine) in rows {
-            assert_eq!(problems(query, json!({})).is_empty(), fine, "{row}");
+            assert_eq!(problems(query, &json!({})).is_empty(), fine, "{row}");
         }
     }
 
     #[test]
     fn a_reading_is_named_as_readings_are() {
         assert_eq!(
-            problems("select 1", json!({ "rows": {}, "a b": {}, "fine": {} })),
+            problems("select 1", &json!({ "rows": {}, "a b": {}, "fine": {} })),
             [
                 "columns.a b: the name `a b` holds ` `: names are letters, digits, `-` and `_`, and begin with a letter or digit",
                 "columns.rows: `rows` is a reading of every `sql` (choose another name and give the `column`)",

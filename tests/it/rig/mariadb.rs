@@ -1,6 +1,7 @@
 //! A MariaDB source with one replica, whose link can be held. `root` has no password: they are no place to keep anything.
+#![expect(clippy::doc_markdown, reason = "MariaDB is a name, not code")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct Pair {
     replica_port: u16,
     /// Between them.
     pub(crate) link: Link,
+    /// The root of the source's certificate, which holds for `localhost`. The replica has none.
+    pub(crate) root: PathBuf,
     _folder: TempDir,
 }
 
@@ -46,10 +49,20 @@ impl Pair {
             .arg("--innodb-log-file-size=4M"));
         let replica_data = folder.join("replica");
         run(as_user(user, program("cp").arg("-a").args([&source_data, &replica_data])));
+        let certified =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let root = folder.write("root.pem", &certified.cert.pem());
+        let key = folder.write("key.pem", &certified.signing_key.serialize_pem());
+        if let Some(user) = user {
+            user.own(&key);
+        }
+        let tls =
+            [format!("--ssl-cert={}", root.display()), format!("--ssl-key={}", key.display())];
         let (source_port, replica_port) = (free_port(), free_port());
         let mut pair = Self {
-            replica: spawn(user, &folder, &replica_data, replica_port, 2),
-            source: spawn(user, &folder, &source_data, source_port, 1),
+            replica: spawn(user, &folder, &replica_data, [replica_port, 2], &[]),
+            source: spawn(user, &folder, &source_data, [source_port, 1], &tls),
+            root,
             source_port,
             replica_port,
             link: Link::to(source_port),
@@ -125,7 +138,13 @@ impl Pair {
     }
 }
 
-fn spawn(user: Option<User>, folder: &TempDir, data: &Path, port: u16, id: u32) -> Server {
+fn spawn(
+    user: Option<User>,
+    folder: &TempDir,
+    data: &Path,
+    [port, id]: [u16; 2],
+    more: &[String],
+) -> Server {
     let mut command = program("mariadbd");
     command
         .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"])
@@ -135,7 +154,8 @@ fn spawn(user: Option<User>, folder: &TempDir, data: &Path, port: u16, id: u32) 
         .arg(format!("--socket={}", folder.join(&format!("{id}.sock")).display()))
         .arg(format!("--pid-file={}", folder.join(&format!("{id}.pid")).display()))
         .arg(format!("--port={port}"))
-        .arg(format!("--server-id={id}"));
+        .arg(format!("--server-id={id}"))
+        .args(more);
     as_user(user, &mut command);
     Server::spawn(command, "mariadbd", folder.join(&format!("{id}.log")))
 }
