@@ -18,9 +18,9 @@ pub mod guard;
 pub mod hsts;
 pub mod http;
 pub mod metrics;
-pub mod placed;
 pub mod mysql;
 pub mod mysql_replication;
+pub mod placed;
 pub mod postgres;
 pub mod postgres_archiver;
 pub mod postgres_replication;
@@ -57,9 +57,9 @@ pub fn builtin() -> Registry {
         .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
-        .with::<tcp::Tcp>()
         .with::<redis_replication::RedisReplication>()
         .with::<sql::Sql>()
+        .with::<tcp::Tcp>()
         .with::<tls::Tls>()
         .with::<tls_grade::TlsGrade>()
 }
