@@ -4,6 +4,7 @@
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
 pub mod backup;
+mod bounded;
 pub mod captured;
 pub mod client;
 pub mod command;
@@ -17,12 +18,19 @@ pub mod guard;
 pub mod hsts;
 pub mod http;
 pub mod metrics;
+pub mod mysql;
+pub mod mysql_replication;
 pub mod placed;
+pub mod postgres;
+pub mod postgres_archiver;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
+pub mod redis_replication;
 pub mod registry;
+mod replication;
 pub mod secret;
+pub mod sql;
 pub mod strict;
 pub mod tcp;
 pub mod tls;
@@ -45,8 +53,12 @@ pub fn builtin() -> Registry {
         .with::<hsts::Hsts>()
         .with::<http::Http>()
         .with::<metrics::Metrics>()
+        .with::<mysql_replication::MysqlReplication>()
+        .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
+        .with::<redis_replication::RedisReplication>()
+        .with::<sql::Sql>()
         .with::<tcp::Tcp>()
         .with::<tls::Tls>()
         .with::<tls_grade::TlsGrade>()

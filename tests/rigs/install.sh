@@ -18,6 +18,10 @@ WANTED=(
   nginx:nginx-light
   postgres:postgresql-15
   etcd:etcd-server # speaks the gRPC health protocol
+  mariadbd:mariadb-server-core
+  mariadb:mariadb-client-core
+  redis-server:redis-server
+  redis-cli:redis-tools
   pgbackrest:pgbackrest
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files

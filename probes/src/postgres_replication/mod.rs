@@ -6,27 +6,27 @@
 
 mod chase;
 mod primary;
-mod server;
 mod verdict;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use launchgate_core::observation::{Cause, Failure};
-use launchgate_core::problem::{KeyPath, Problem};
+use launchgate_core::observation::Failure;
+use launchgate_core::problem::Problem;
 use launchgate_core::reading::{ReadingSpec, ReadingType, Readings, Unit};
-use launchgate_core::time::parse_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
-use tokio_postgres::Config;
+use tokio::time::Instant;
+use tokio_postgres::Client;
 
+use crate::postgres::{Access, Source, connect, host};
+use crate::replication::{check_names, in_time, patience};
 use crate::secret::TextOrCredential;
-use crate::{Context, Probe, client};
-use server::{Access, failure};
+use crate::{Context, Probe};
+use chase::{Chased, Hunt};
+use primary::View;
+use verdict::Seen;
 
 /// `with:` of a `postgres_replication` check.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -45,24 +45,6 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A PostgreSQL server.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The kind of source.
-    pub kind: SourceKind,
-    /// The address, `postgres://user@host:port/database`. One with a password is given by reference.
-    pub url: TextOrCredential,
-}
-
-/// The kind of source.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    /// A PostgreSQL server.
-    Postgres,
-}
-
 /// A standby that must be there.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +53,20 @@ pub struct Standby {
     pub name: String,
     /// The address.
     pub url: TextOrCredential,
+    /// How it is fed: `stream` (if not given), or `archive` for one that only restores what was archived.
+    #[serde(default)]
+    pub by: By,
+}
+
+/// How a standby is fed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// By a connection to its primary.
+    #[default]
+    Stream,
+    /// From an archive alone: its primary does not know it.
+    Archive,
 }
 
 /// The probe.
@@ -91,139 +87,102 @@ standbys:
 
     fn new(settings: Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        if settings.standbys.is_empty() {
-            let problem = Problem::at("standbys", "no standby is expected");
-            problems.push(
-                problem
-                    .hint("list each by its application_name: none at all would look like no lag"),
-            );
-        }
-        let mut seen = HashSet::new();
-        for (i, standby) in settings.standbys.iter().enumerate() {
-            if !seen.insert(&standby.name) {
-                let path = KeyPath::root().entry("standbys").index(i).entry("name");
-                problems.push(Problem::new(path, format!("`{}` is listed already", standby.name)));
-            }
-        }
-        let patience = match settings.patience.as_deref().map(parse_duration) {
-            None => Duration::from_secs(5),
-            Some(Ok(patience)) if !patience.is_zero() => patience,
-            Some(Ok(_)) => {
-                problems.push(Problem::at("patience", "a standby needs some time"));
-                Duration::ZERO
-            }
-            Some(Err(error)) => {
-                problems.push(Problem::at("patience", error.to_string()));
-                Duration::ZERO
-            }
-        };
+        check_names("standbys", settings.standbys.iter().map(|s| s.name.as_str()), &mut problems);
+        let patience = patience(settings.patience.as_deref(), &mut problems);
         if problems.is_empty() { Ok(Self { settings, patience }) } else { Err(problems) }
     }
 
     fn readings(&self) -> Vec<ReadingSpec> {
         use ReadingType::{Flag, Number, Texts};
-        let spec = ReadingSpec::new;
-        vec![
-            spec(
-                "lag",
-                Number(Unit::Time),
-                "how long the slowest standby took to apply the mark; absent where one did not",
-            ),
-            spec("caught_up", Number(Unit::Percent), "the standbys that applied the mark in time"),
-            spec(
-                "streaming",
-                Number(Unit::Percent),
-                "the standbys that the primary streams to and has heard of lately",
-            ),
-            spec("missing", Texts, "the expected standbys that the primary does not know"),
-            spec(
-                "lag_bytes",
-                Number(Unit::Bytes),
-                "how much the standby furthest behind has not applied, as the primary sees it",
-            ),
-            spec("roles_ok", Flag, "whether the primary is one, and every standby is one"),
-            spec(
-                "slots_at_risk",
-                Texts,
-                "the replication slots whose log the primary gives up on, or has given up on",
-            ),
-            spec("replay_paused", Flag, "whether a standby was told to stop applying"),
-            spec(
-                "usual_formula",
-                Number(Unit::Time),
-                "the lag by the usual formula on the standbys, which reads 0 when a receiver hangs; for comparison",
-            ),
+        let (time, percent) = (Number(Unit::Time), Number(Unit::Percent));
+        [
+            ("lag", time, "how long the slowest standby took to apply the mark; absent where one did not"),
+            ("caught_up", percent, "the standbys that applied the mark in time"),
+            ("received", percent, "the standbys that have the mark, applied or not"),
+            ("streaming", percent, "the standbys that the primary streams to and has heard of lately"),
+            ("missing", Texts, "the expected standbys that the primary does not know"),
+            ("reply_age", time, "how long ago the most silent of the expected standbys was heard of"),
+            ("sync_standbys", Texts, "the expected standbys that a commit may have to wait for"),
+            ("lag_bytes", Number(Unit::Bytes), "how much the standby furthest behind has not applied, as the primary sees it"),
+            ("archive_lag", time, "how old the newest commit is that the slowest standby fed by an archive has applied"),
+            ("apply_delay", time, "how late on purpose a standby applies what it has; `lag` is counted without it"),
+            ("roles_ok", Flag, "whether the primary is one, and every standby is one of the same cluster"),
+            ("slots_at_risk", Texts, "the replication slots whose log the primary gives up on, or has given up on"),
+            ("slots_inactive", Texts, "the replication slots that nobody reads"),
+            ("replay_paused", Flag, "whether a standby was told to stop applying"),
+            ("usual_formula", time, "the lag by the usual formula on the standbys, which reads 0 when a receiver hangs; for comparison"),
         ]
+        .map(|(name, kind, doc)| ReadingSpec::new(name, kind, doc))
+        .to_vec()
     }
 
     fn hosts(&self) -> Vec<String> {
         let urls = self.settings.standbys.iter().map(|s| &s.url).chain([&self.settings.source.url]);
-        urls.filter_map(|url| match url {
-            TextOrCredential::Text(text) => host(text),
-            // Where it leads is known when it is looked at.
-            TextOrCredential::Credential(_) => None,
-        })
-        .collect()
+        urls.filter_map(host).collect()
     }
 
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
-        let mut tls = client::trust(self.settings.ca_file.as_deref(), cx).await?;
-        // HTTP's protocols are none that a database speaks.
-        tls.alpn_protocols.clear();
-        let tls = Arc::new(tls);
         // The chase must end within the look, and leave time to tell of it.
         let end = Instant::now() + cx.remaining().mul_f64(0.9);
-        let access = Access { cx, tls, until: Instant::now() + cx.remaining().mul_f64(0.4) };
+        let until = Instant::now() + cx.remaining().mul_f64(0.4);
+        let access = Access::new(self.settings.ca_file.as_deref(), cx, until).await?;
         // Standbys are connected to before the mark is written: that takes time which is no lag.
         let standbys = join_all(self.settings.standbys.iter().map(|standby| {
             let subject = format!("standby {}", standby.name);
             let access = &access;
-            async move { server::connect(&subject, &standby.url, access).await }
+            async move { connect(&subject, &standby.url, access).await }
         }));
         let asked = async {
-            let primary =
-                server::connect("the primary", &self.settings.source.url, &access).await?;
+            let primary = connect("the primary", &self.settings.source.url, &access).await?;
             let view = in_time(access.until, "the primary", primary::view(&primary)).await?;
             Ok::<_, Failure>((primary, view))
         };
         let (asked, standbys) = join(asked, standbys).await;
         let (primary, view) = asked?;
         let mark = in_time(end, "the primary", primary::mark(&primary)).await?;
-        let left = end.saturating_duration_since(Instant::now());
-        let watched = self.patience.min(left.mul_f64(0.9));
-        let silence = view.silence;
-        let chases = self.settings.standbys.iter().zip(&standbys).map(|(standby, client)| async {
-            let seen = match client {
-                Ok(client) => {
-                    let chase = chase::run(client, mark.lsn, mark.at, watched, silence);
-                    in_time(end, &format!("standby {}", standby.name), chase).await
-                }
-                Err(failure) => Err(failure.clone()),
-            };
-            (standby.name.as_str(), seen)
+        let hunt = Hunt {
+            mark: mark.lsn,
+            began: mark.at,
+            patience: self.patience,
+            end: mark.at + end.saturating_duration_since(mark.at).mul_f64(0.9),
+            silence: view.silence,
+        };
+        let chases = self.settings.standbys.iter().zip(&standbys).map(|(standby, client)| {
+            let hunt = &hunt;
+            async move { Seen { standby, seen: chase_one(standby, client, hunt, end, cx).await } }
         });
-        let chased = join_all(chases).await;
-        Ok(verdict::read(&view, &mark, &chased, watched))
+        let seen = join_all(chases).await;
+        tell(cx, &view, mark.unwritten.as_deref(), mark.at.elapsed());
+        let now = view.clock + view.asked.elapsed().as_secs_f64();
+        Ok(verdict::read(&view, &mark, &seen, now))
     }
 }
 
-/// The outcome of asking, if it comes in time: a server that hangs answers nothing at all.
-async fn in_time<T>(
-    until: Instant,
-    subject: &str,
-    asking: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    match timeout_at(until, asking).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Failure::new(Cause::Timeout, format!("{subject} did not answer in time"))),
-    }
+async fn chase_one(
+    standby: &Standby,
+    client: &Result<Client, Failure>,
+    hunt: &Hunt,
+    end: Instant,
+    cx: &Context,
+) -> Result<Chased, Failure> {
+    let subject = format!("standby {}", standby.name);
+    let client = client.as_ref().map_err(Clone::clone)?;
+    let began = Instant::now();
+    let seen = match standby.by {
+        By::Stream => in_time(end, &subject, chase::run(client, hunt)).await,
+        By::Archive => in_time(end, &subject, chase::glance(client, hunt.silence)).await,
+    };
+    let came = match &seen {
+        Ok(chased) => format!("{chased:?}"),
+        Err(failure) => failure.to_string(),
+    };
+    cx.trail.note(subject, "whether it applied the mark", came, began.elapsed());
+    seen
 }
 
-fn host(url: &str) -> Option<String> {
-    let config: Config = url.parse().ok()?;
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    match config.get_hosts().first()? {
-        tokio_postgres::config::Host::Tcp(name) => Some(format!("{name}:{port}")),
-        tokio_postgres::config::Host::Unix(_) => None,
-    }
+fn tell(cx: &Context, view: &View, unwritten: Option<&str>, took: Duration) {
+    cx.trail.note("the primary", "its standbys and slots", format!("{view:?}"), took);
+    cx.trail.note("the primary", "to write a mark", unwritten.unwrap_or("written"), took);
+    cx.trail.untested("whether the standbys hold the same rows: that pages are applied is not that they are sound");
+    cx.trail.untested("standbys of standbys that are not listed");
 }

@@ -4,7 +4,8 @@ use launchgate_core::observation::{Cause, Failure};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
-use super::failure;
+use super::chase::system;
+use crate::postgres::failure;
 
 /// A standby as the primary sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,8 @@ pub(super) struct Row {
     pub(super) behind: Option<f64>,
     /// Seconds since it was last heard of.
     pub(super) heard: Option<f64>,
+    /// Whether commits wait for it: `async`, `potential`, `sync` or `quorum`.
+    pub(super) sync: String,
 }
 
 /// The primary's view.
@@ -26,6 +29,15 @@ pub(super) struct View {
     pub(super) silence: f64,
     /// The slots whose log is about to go, or gone: a standby that needs it cannot go on.
     pub(super) slots_at_risk: Vec<String>,
+    /// The slots that nobody reads.
+    pub(super) slots_inactive: Vec<String>,
+    /// The cluster, if it may be told.
+    pub(super) system: Option<i64>,
+    /// The primary's clock, in seconds since 1970, and when it was asked for.
+    pub(super) clock: f64,
+    pub(super) asked: Instant,
+    /// How often a segment that is not full is archived, in seconds; 0 for never.
+    pub(super) archive_timeout: f64,
 }
 
 /// A place in the write-ahead log, and when it was reached.
@@ -42,20 +54,36 @@ pub(super) async fn view(primary: &Client) -> Result<View, Failure> {
     let facts = primary
         .query_one(
             "select not pg_is_in_recovery(), \
-             extract(epoch from current_setting('wal_sender_timeout')::interval)::float8",
+             extract(epoch from current_setting('wal_sender_timeout')::interval)::float8, \
+             extract(epoch from clock_timestamp())::float8, \
+             extract(epoch from current_setting('archive_timeout')::interval)::float8",
             &[],
         )
         .await
         .map_err(told)?;
+    let asked = Instant::now();
     let (is_primary, timeout): (bool, f64) = (facts.get(0), facts.get(1));
-    let (rows, slots_at_risk) = if is_primary {
-        (senders(primary).await?, slots_at_risk(primary).await?)
+    let (rows, slots) = if is_primary {
+        (senders(primary).await?, slots(primary).await?)
     } else {
         (Vec::new(), Vec::new())
     };
+    let named = |which: fn(&Slot) -> bool| {
+        slots.iter().filter(|slot| which(slot)).map(|slot| slot.name.clone()).collect()
+    };
     // A standby answers at half of the timeout at the latest; some of that is allowed on top.
     let silence = if timeout > 0.0 { (timeout * 0.75).max(1.0) } else { 45.0 };
-    Ok(View { is_primary, rows, silence, slots_at_risk })
+    Ok(View {
+        is_primary,
+        rows,
+        silence,
+        slots_at_risk: named(|slot| slot.at_risk),
+        slots_inactive: named(|slot| !slot.active),
+        system: system(primary).await,
+        clock: facts.get(2),
+        asked,
+        archive_timeout: facts.get(3),
+    })
 }
 
 async fn senders(primary: &Client) -> Result<Vec<Row>, Failure> {
@@ -63,7 +91,8 @@ async fn senders(primary: &Client) -> Result<Vec<Row>, Failure> {
         .query(
             "select application_name, state, \
              pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8, \
-             extract(epoch from clock_timestamp() - reply_time)::float8 from pg_stat_replication",
+             extract(epoch from clock_timestamp() - reply_time)::float8, sync_state \
+             from pg_stat_replication limit 1000",
             &[],
         )
         .await
@@ -81,22 +110,36 @@ async fn senders(primary: &Client) -> Result<Vec<Row>, Failure> {
                 state: state.ok_or_else(hidden)?,
                 behind: row.get(2),
                 heard: row.get(3),
+                sync: row.get::<_, Option<String>>(4).unwrap_or_default(),
             })
         })
         .collect()
 }
 
-async fn slots_at_risk(primary: &Client) -> Result<Vec<String>, Failure> {
-    // The column came with PostgreSQL 13; by way of JSON it may be missing.
+/// A place in the log that the primary keeps for somebody.
+struct Slot {
+    name: String,
+    at_risk: bool,
+    active: bool,
+}
+
+async fn slots(primary: &Client) -> Result<Vec<Slot>, Failure> {
+    // The state came with PostgreSQL 13; by way of JSON it may be missing.
     let rows = primary
         .query(
-            "select slot_name::text from pg_replication_slots s \
-             where to_jsonb(s)->>'wal_status' in ('unreserved', 'lost') limit 200",
+            "select slot_name::text, \
+             coalesce(to_jsonb(s)->>'wal_status' in ('unreserved', 'lost'), false), active \
+             from pg_replication_slots s where not temporary order by 2 desc, 3 limit 200",
             &[],
         )
         .await
         .map_err(|e| failure("the primary", &e))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let read = |row: &tokio_postgres::Row| Slot {
+        name: row.get(0),
+        at_risk: row.get(1),
+        active: row.get(2),
+    };
+    Ok(rows.iter().map(read).collect())
 }
 
 /// Lets the primary write something small and flush it. A commit does both; it waits for no standby.

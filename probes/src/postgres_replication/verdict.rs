@@ -8,65 +8,122 @@ use launchgate_core::time::format_duration;
 
 use super::chase::Chased;
 use super::primary::{Mark, Row, View};
+use super::{By, Standby};
+use crate::replication::share;
 
-/// Puts it all together; `watched` is how long each standby was watched. One that could not be asked, or did not apply the
-/// mark meanwhile, leaves `lag` absent, and so unknown.
-pub(super) fn read(
-    view: &View,
-    mark: &Mark,
-    chased: &[(&str, Result<Chased, Failure>)],
-    watched: Duration,
-) -> Readings {
-    let known = |name: &str| best(&view.rows, name, view.silence);
-    let streams = |name: &str| known(name).is_some_and(|row| is_streaming(row, view.silence));
-    let missing = chased.iter().filter(|(name, _)| known(name).is_none()).map(|(name, _)| *name);
-    let seen = || chased.iter().filter_map(|(_, seen)| seen.as_ref().ok());
-    let caught_up = seen().filter(|c| c.lag.is_some()).count();
-    let streaming = chased.iter().filter(|(name, _)| streams(name)).count();
-    let expected = chased.iter().filter_map(|(name, _)| known(name));
-    let behind = expected.filter_map(|row| row.behind).reduce(f64::max);
-    let usual = seen().filter_map(|c| c.usual).reduce(f64::max);
-    let all_asked = chased.iter().all(|(_, seen)| seen.is_ok());
-    let roles = view.is_primary && seen().all(|c| c.is_standby);
-    let mut readings = Readings::new()
-        .number("caught_up", share(caught_up, chased.len()))
-        .number("streaming", share(streaming, chased.len()))
-        .texts("missing", missing)
-        .texts("slots_at_risk", &view.slots_at_risk)
-        .flag("replay_paused", seen().any(|c| c.paused));
+/// An expected standby, and what was seen of it.
+pub(super) struct Seen<'a> {
+    pub(super) standby: &'a Standby,
+    pub(super) seen: Result<Chased, Failure>,
+}
+
+/// Puts it all together; `now` is the primary's clock. A standby that could not be asked, or did not apply the mark while
+/// it was watched, leaves `lag` absent, and so unknown.
+pub(super) fn read(view: &View, mark: &Mark, standbys: &[Seen<'_>], now: f64) -> Readings {
+    let chased = || standbys.iter().filter_map(|s| s.seen.as_ref().ok());
+    let all_asked = standbys.iter().all(|s| s.seen.is_ok());
+    let same = |c: &Chased| c.system.zip(view.system).is_none_or(|(its, ours)| its == ours);
+    let roles = view.is_primary && chased().all(|c| c.is_standby && same(c));
+    let paused = chased().any(|c| c.paused);
+    let mut readings = Readings::new();
+    if all_asked || paused {
+        readings = readings.flag("replay_paused", paused);
+    }
     if all_asked || !roles {
         readings = readings.flag("roles_ok", roles);
     }
-    if let Some(bytes) = behind {
-        readings = readings.number("lag_bytes", bytes.max(0.0));
+    if view.is_primary {
+        readings = readings
+            .texts("slots_at_risk", &view.slots_at_risk)
+            .texts("slots_inactive", &view.slots_inactive);
     }
-    if let Some(seconds) = usual {
+    if let Some(seconds) = chased().filter_map(|c| c.usual).reduce(f64::max) {
         readings = readings.number("usual_formula", seconds);
     }
-    // Without a mark of ours a standby that hangs may have applied all there is: nothing was chased.
-    let proves =
-        mark.unwritten.is_none() || (streaming == chased.len() && seen().all(|c| c.receives));
-    // Nor is there a lag where a standby did not apply the mark: any figure would pass under a limit that is wide enough.
-    let late = seen().any(|c| c.lag.is_none());
-    if all_asked && proves && !late {
-        let worst = seen().filter_map(|c| c.lag).max().unwrap_or_default();
-        readings = readings.time("lag", worst);
-    }
-    if late {
-        readings = readings.note(format!(
-            "the lag is more than can be told: a standby was watched for {}",
-            format_duration(watched)
-        ));
+    if all_asked {
+        let delay = chased().map(|c| c.delays).fold(0.0, f64::max);
+        readings = readings.number("apply_delay", delay);
     }
     if let Some(why) = &mark.unwritten {
         readings =
             readings.note(format!("no mark could be written, so what was there was chased: {why}"));
     }
-    for (name, seen) in chased {
-        let (says, odd) = told(known(name), streams(name), seen, watched);
-        readings = readings.part(format!("standby {name}"), says, odd);
+    readings = streams(readings, view, mark, standbys);
+    readings = archives(readings, view, standbys, now);
+    for one in standbys {
+        let (says, odd) = told(view, one, same);
+        readings = readings.part(format!("standby {}", one.standby.name), says, odd);
     }
     readings
+}
+
+/// What is to say of those that the primary streams to.
+fn streams(readings: Readings, view: &View, mark: &Mark, standbys: &[Seen<'_>]) -> Readings {
+    let fed: Vec<&Seen<'_>> = standbys.iter().filter(|s| s.standby.by == By::Stream).collect();
+    if fed.is_empty() {
+        return readings;
+    }
+    let row = |one: &Seen<'_>| best(&view.rows, &one.standby.name, view.silence);
+    let seen = || fed.iter().filter_map(|s| s.seen.as_ref().ok());
+    let rows: Vec<Option<&Row>> = fed.iter().map(|one| row(one)).collect();
+    let known = || rows.iter().filter_map(|row| *row);
+    let streaming = known().filter(|row| is_streaming(row, view.silence)).count();
+    let missing = fed.iter().zip(&rows).filter(|(_, row)| row.is_none());
+    let waited_for = known().filter(|row| matches!(row.sync.as_str(), "sync" | "quorum"));
+    let mut readings = readings
+        .number("streaming", share(streaming, fed.len()))
+        .number("received", share(seen().filter(|c| c.received).count(), fed.len()))
+        .texts("missing", missing.map(|(one, _)| one.standby.name.as_str()))
+        .texts("sync_standbys", waited_for.map(|row| row.name.as_str()));
+    let heard = rows.iter().map(|row| row.and_then(|row| row.heard));
+    if let Some(heard) = heard.collect::<Option<Vec<f64>>>() {
+        readings = readings.number("reply_age", heard.into_iter().fold(0.0, f64::max));
+    }
+    if let Some(bytes) = known().filter_map(|row| row.behind).reduce(f64::max) {
+        readings = readings.number("lag_bytes", bytes.max(0.0));
+    }
+    // What waits on purpose for longer than it was watched was not seen to be late.
+    if !seen().any(|c| c.unseen) {
+        let caught_up = seen().filter(|c| c.lag.is_some()).count();
+        readings = readings.number("caught_up", share(caught_up, fed.len()));
+    }
+    // Without a mark of ours a standby that hangs may have applied all there is: nothing was chased.
+    let proves = mark.unwritten.is_none() || (streaming == fed.len() && seen().all(|c| c.receives));
+    let asked = fed.iter().all(|s| s.seen.is_ok());
+    // Nor is there a lag where a standby did not apply the mark: any figure would pass under a limit that is wide enough.
+    match seen().filter(|c| c.lag.is_none()).map(|c| c.watched).max() {
+        Some(watched) => readings.note(format!(
+            "the lag is more than can be told: a standby was watched for {}",
+            format_duration(watched)
+        )),
+        None if asked && proves => {
+            readings.time("lag", seen().filter_map(|c| c.lag).max().unwrap_or_default())
+        }
+        None => readings,
+    }
+}
+
+/// What is to say of those that restore what was archived.
+fn archives(readings: Readings, view: &View, standbys: &[Seen<'_>], now: f64) -> Readings {
+    let fed: Vec<&Seen<'_>> = standbys.iter().filter(|s| s.standby.by == By::Archive).collect();
+    if fed.is_empty() {
+        return readings;
+    }
+    let age = |one: &&Seen<'_>| {
+        let seen = one.seen.as_ref().ok().filter(|c| c.is_standby)?;
+        seen.replayed.map(|at| (now - at - seen.delays).max(0.0))
+    };
+    let readings = match fed.iter().map(age).collect::<Option<Vec<f64>>>() {
+        Some(ages) => readings.number("archive_lag", ages.into_iter().fold(0.0, f64::max)),
+        None => readings,
+    };
+    let every = view.archive_timeout;
+    readings.note(if every > 0.0 {
+        let every = Unit::Time.format(every);
+        format!("what is written reaches the archive after {every} at the latest, so that `archive_lag` comes up to that and more")
+    } else {
+        "archive_timeout is not set: a primary that writes little archives nothing for as long as it likes".to_owned()
+    })
 }
 
 /// The standby's row; the one that streams, where one that hangs is there beside it.
@@ -79,20 +136,43 @@ fn is_streaming(row: &Row, silence: f64) -> bool {
     row.state == "streaming" && row.heard.is_none_or(|seconds| seconds <= silence)
 }
 
-fn told(
-    row: Option<&Row>,
-    streams: bool,
-    seen: &Result<Chased, Failure>,
-    watched: Duration,
-) -> (String, bool) {
-    let chased = match seen {
+fn told(view: &View, one: &Seen<'_>, same: impl Fn(&Chased) -> bool) -> (String, bool) {
+    let chased = match &one.seen {
         Ok(chased) => chased,
         Err(failure) => return (failure.to_string(), true),
     };
+    let (mut says, mut odd) = match one.standby.by {
+        By::Stream => followed(view, &one.standby.name, chased),
+        By::Archive if chased.replayed.is_none() => ("restored nothing yet".to_owned(), true),
+        By::Archive => ("restores from an archive".to_owned(), false),
+    };
+    if chased.delays > 0.0 {
+        says += &format!("; it applies {} late on purpose", Unit::Time.format(chased.delays));
+    }
+    let oddities = [
+        (!chased.is_standby, "it is no standby"),
+        (!same(chased), "it belongs to another cluster"),
+        (chased.paused, "replay is paused"),
+    ];
+    for (_, text) in oddities.iter().filter(|(holds, _)| *holds) {
+        odd = true;
+        says += "; ";
+        says += text;
+    }
+    (says, odd)
+}
+
+fn followed(view: &View, name: &str, chased: &Chased) -> (String, bool) {
+    let within = |watched: Duration| format_duration(watched);
     let mut says = match chased.lag {
         Some(lag) => format!("applied the mark after {}", format_duration(lag)),
-        None => format!("did not apply the mark within {}", format_duration(watched)),
+        None if chased.received => {
+            format!("has the mark and did not apply it within {}", within(chased.watched))
+        }
+        None => format!("did not apply the mark within {}", within(chased.watched)),
     };
+    let row = best(&view.rows, name, view.silence);
+    let streams = row.is_some_and(|row| is_streaming(row, view.silence));
     match row {
         None => says += "; the primary does not know it",
         Some(row) if !streams => {
@@ -103,123 +183,12 @@ fn told(
             if let Some(behind) = row.behind.filter(|b| *b > 0.0) {
                 says += &format!("; {} behind", Unit::Bytes.format(behind));
             }
+            says += &format!("; {}", row.sync);
         }
     }
-    if chased.delays > 0.0 {
-        says += &format!("; it applies {} late on purpose", Unit::Time.format(chased.delays));
-    }
-    for (odd, text) in
-        [(!chased.is_standby, "it is no standby"), (chased.paused, "replay is paused")]
-    {
-        if odd {
-            says += "; ";
-            says += text;
-        }
-    }
-    (says, chased.lag.is_none() || !streams || !chased.is_standby || chased.paused)
-}
-
-fn share(part: usize, of: usize) -> f64 {
-    let [part, of] = [part, of].map(|n| f64::from(u32::try_from(n).unwrap_or(u32::MAX)));
-    100.0 * part / of.max(1.0)
+    (says, chased.lag.is_none() || !streams)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use launchgate_core::observation::Cause;
-
-    fn row(name: &str, state: &str, heard: f64) -> Row {
-        Row { name: name.into(), state: state.into(), behind: Some(0.0), heard: Some(heard) }
-    }
-
-    fn chased(lag: Option<u64>) -> Chased {
-        let lag = lag.map(Duration::from_millis);
-        Chased {
-            lag,
-            is_standby: true,
-            paused: false,
-            receives: true,
-            usual: Some(0.0),
-            delays: 0.0,
-        }
-    }
-
-    fn mark(unwritten: bool) -> Mark {
-        let unwritten = unwritten.then(|| "not allowed".to_owned());
-        Mark { lsn: 1, at: tokio::time::Instant::now(), unwritten }
-    }
-
-    #[test]
-    fn a_standby_counts_only_when_everybody_agrees() {
-        let lost = || Err(Failure::new(Cause::Refused, "gone"));
-        let rows = [
-            (
-                "all well",
-                vec![row("a", "streaming", 1.0)],
-                false,
-                Ok(chased(Some(110))),
-                "110ms 100% 100%",
-            ),
-            (
-                "a frozen receiver",
-                vec![row("a", "streaming", 22.0)],
-                false,
-                Ok(chased(None)),
-                "- 0% 0%",
-            ),
-            (
-                "a frozen one beside its successor",
-                vec![row("a", "streaming", 22.0), row("a", "streaming", 1.0)],
-                false,
-                Ok(chased(Some(9))),
-                "9ms 100% 100%",
-            ),
-            ("not known to the primary", vec![], false, Ok(chased(None)), "- 0% 0%"),
-            (
-                "another one is known",
-                vec![row("b", "streaming", 1.0)],
-                false,
-                Ok(chased(Some(9))),
-                "9ms 100% 0%",
-            ),
-            (
-                "still catching up",
-                vec![row("a", "catchup", 1.0)],
-                false,
-                Ok(chased(Some(9))),
-                "9ms 100% 0%",
-            ),
-            ("cannot be asked", vec![row("a", "streaming", 1.0)], false, lost(), "- 0% 100%"),
-            (
-                "no mark, and alive",
-                vec![row("a", "streaming", 1.0)],
-                true,
-                Ok(chased(Some(9))),
-                "9ms 100% 100%",
-            ),
-            (
-                "no mark, and silent",
-                vec![row("a", "streaming", 22.0)],
-                true,
-                Ok(chased(Some(9))),
-                "- 100% 0%",
-            ),
-        ];
-        for (name, rows, unwritten, seen, expected) in rows {
-            let view = View { is_primary: true, rows, silence: 10.0, slots_at_risk: vec![] };
-            let patience = Duration::from_secs(5);
-            let readings = read(&view, &mark(unwritten), &[("a", seen)], patience);
-            let show = |name: &str, unit| {
-                readings.get(name).map_or_else(|| "-".to_owned(), |value| value.show(unit))
-            };
-            let got = format!(
-                "{} {} {}",
-                show("lag", Unit::Time),
-                show("caught_up", Unit::Percent),
-                show("streaming", Unit::Percent)
-            );
-            assert_eq!(got, expected, "{name}");
-        }
-    }
-}
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -5,6 +5,8 @@
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod eight;
+pub(crate) mod link;
+pub(crate) mod mariadb;
 pub(crate) mod mortal;
 pub(crate) mod nginx;
 pub(crate) mod pgbackrest;
@@ -13,5 +15,6 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recorder;
+pub(crate) mod redis;
 pub(crate) mod service;
 pub(crate) mod tls_zoo;

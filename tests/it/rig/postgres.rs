@@ -35,6 +35,11 @@ pub(crate) struct Pair {
 impl Pair {
     /// Starts both and waits until the standby streams.
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| String::new())
+    }
+
+    /// Starts both, the primary with more settings, which may name the pair's folder.
+    pub(crate) fn start_with(more: impl Fn(&Path) -> String) -> Self {
         let folder = TempDir::new("postgres");
         let user = User::to_drop_to("postgres");
         if let Some(user) = user {
@@ -48,7 +53,7 @@ impl Pair {
         run(as_user(user, program("cp").arg("-a").args([&primary_data, &standby_data])));
 
         let (primary_port, standby_port) = (free_port(), free_port());
-        configure(&primary_data, folder.path(), primary_port, "");
+        configure(&primary_data, folder.path(), primary_port, &more(folder.path()));
         let upstream = format!(
             "primary_conninfo = 'host=127.0.0.1 port={primary_port} user=postgres \
              application_name=standby'\n"

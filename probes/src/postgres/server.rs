@@ -22,25 +22,44 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_postgres::{Client, Config};
 use tokio_rustls::TlsConnector;
 
+use crate::bounded::Bounded;
 use crate::secret::TextOrCredential;
-use crate::{Context, dial};
+use crate::{Context, client, dial};
 
 /// The port where an address names none.
 const PORT: u16 = 5432;
 
 /// What a connection needs besides the address.
-pub(super) struct Access<'a> {
-    pub(super) cx: &'a Context,
-    pub(super) tls: Arc<ClientConfig>,
+#[derive(Debug)]
+pub(crate) struct Access<'a> {
+    cx: &'a Context,
+    tls: Arc<ClientConfig>,
     /// When it has to stand.
-    pub(super) until: Instant,
+    pub(crate) until: Instant,
+}
+
+impl<'a> Access<'a> {
+    /// Access for a look: the roots that are trusted, and when a connection has to stand.
+    ///
+    /// # Errors
+    /// A `ca_file` that cannot be used.
+    pub(crate) async fn new(
+        ca_file: Option<&Path>,
+        cx: &'a Context,
+        until: Instant,
+    ) -> Result<Self, Failure> {
+        let mut tls = client::trust(ca_file, cx).await?;
+        // HTTP's protocols are none that a database speaks.
+        tls.alpn_protocols.clear();
+        Ok(Self { cx, tls: Arc::new(tls), until })
+    }
 }
 
 /// Connects to the server at `url`; it ends with the client.
 ///
 /// # Errors
 /// An address that cannot be read, and everything on the way to a server that takes statements.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     subject: &str,
     url: &TextOrCredential,
     access: &Access<'_>,
@@ -114,7 +133,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (client, connection) =
-        config.connect_raw(stream, secure).await.map_err(|e| failure(subject, &e))?;
+        config.connect_raw(Bounded::new(stream), secure).await.map_err(|e| failure(subject, &e))?;
     // It ends when the client is dropped; an error reaches whoever asks next.
     tokio::spawn(connection);
     Ok(client)
@@ -137,7 +156,7 @@ fn unopened(subject: &str, path: &Path, error: &io::Error) -> Failure {
 }
 
 /// What an error of the server or of the way to it says.
-pub(super) fn failure(subject: &str, error: &tokio_postgres::Error) -> Failure {
+pub(crate) fn failure(subject: &str, error: &tokio_postgres::Error) -> Failure {
     use tokio_postgres::error::SqlState;
     let source = std::error::Error::source(error);
     if let Some(io) = source.and_then(|s| s.downcast_ref::<io::Error>()) {
@@ -260,9 +279,9 @@ mod tests {
         ];
         let timeout = std::time::Duration::from_secs(5);
         let cx = Context::new(timeout, jiff::Timestamp::UNIX_EPOCH, None, "/".into());
-        let tls = Arc::new(crate::client::trust(None, &cx).await.expect("public roots"));
         for (row, url, said) in rows {
-            let access = Access { cx: &cx, tls: tls.clone(), until: Instant::now() + timeout };
+            let until = Instant::now() + timeout;
+            let access = Access::new(None, &cx, until).await.expect("public roots");
             let url = TextOrCredential::Text(url.to_owned());
             let failure = connect("it", &url, &access).await.expect_err(row);
             assert!(failure.message.contains(said), "{row}: {failure}");
