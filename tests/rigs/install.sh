@@ -19,6 +19,9 @@ WANTED=(
   postgres:postgresql-15
   etcd:etcd-server # speaks the gRPC health protocol
   pgbackrest:pgbackrest
+  restic:restic
+  borg:borgbackup
+  barman:barman
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files
   openssl:openssl

@@ -139,8 +139,8 @@ mod tests {
             ("no room for the next", &[10, 10, 10], 14, None, days(1.0)),
             ("as much goes as comes", &[10; 8], 15, week, days(3_650.0)),
             ("growing, nothing is removed", &[10, 20, 30], 150, None, days(3.0)),
-            // Eight are kept, so that 80 bytes are missing by the time that the sizes have doubled.
-            ("growing, the old ones go", &[10, 11, 12, 13, 14, 15, 16, 17], 60, week, days(5.0)),
+            // Eight are kept, so that every day takes eight bytes more.
+            ("growing, the old ones go", &[10, 11, 12, 13, 14, 15, 16, 17], 60, week, days(7.0)),
             ("shrinking to nothing", &[30, 20, 10], 100, None, days(3_650.0)),
             ("two are no trend", &[10, 10], 100, None, None),
             ("none", &[], 100, None, None),
@@ -159,7 +159,8 @@ mod tests {
         backups.extend(daily("incr", &[5, 5, 5]));
         let good: Vec<&Backup> = backups.iter().collect();
         let found = lasts(&good, 50, None, now()).expect("both have a trend");
-        assert_eq!(found, Duration::from_secs(3 * 86_400));
+        // Fifteen bytes go every day; on the fourth five are left, where fifteen must be free.
+        assert_eq!(found, Duration::from_secs(4 * 86_400));
         backups[0].stored = None;
         let good: Vec<&Backup> = backups.iter().collect();
         assert_eq!(lasts(&good, 50, None, now()), None, "a size is not known");

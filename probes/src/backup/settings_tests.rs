@@ -28,7 +28,7 @@ fn settings_that_cannot_be_are_refused_with_what_to_write() {
         (
             "all at once",
             json!({ "pgbackrest": { "stanza": "s", "kind": "ful" }, "retention": "2", "capacity": "9", "kinds": [""] }),
-            "pgbackrest: `kind` is `full`, `diff` or `incr`; kinds[0]: a kind is not empty; retention: `2` is no length of time: it has no unit (write it like `90s`, `5m`, `1h30m` or `14d`); capacity: it is no size (write it like `500GiB` or `2TB`)",
+            "pgbackrest: `kind` is `full`, `diff` or `incr`; kinds[0]: a kind is not empty; retention: `2` is no duration: a unit is missing, such as `s`, `m`, `h` or `d`; capacity: it is no size (write it like `500GiB` or `2TB`)",
         ),
         (
             "no program",
