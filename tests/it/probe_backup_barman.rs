@@ -13,7 +13,7 @@ async fn barmans_word_stands_beside_the_age() {
     if !need("barman") || !need("postgres") {
         return;
     }
-    let mut barman = tokio::task::spawn_blocking(Barman::start).await.unwrap();
+    let barman = tokio::task::spawn_blocking(Barman::start).await.unwrap();
     let config = barman.config();
     let of = |more: Value| {
         let mut settings = json!({ "server": SERVER, "config": config });

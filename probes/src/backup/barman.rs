@@ -221,20 +221,23 @@ fn shown(server: &str, json: &[u8], backup: &mut Backup) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Reads a list of files, one path a line. When one came is only known where Barman's files can be seen from here.
+/// Reads a list of files, one path a line, which is Barman's record. Where its files can be seen from here, one that is
+/// not there does not count, and the furthest tells when it came.
 fn segments(files: &str, size: u64) -> Archive {
     let mut archive = Archive::new(size);
-    let mut furthest = None;
+    let mut listed = Vec::new();
     for path in files.lines().map(str::trim) {
         let file = path.rsplit('/').next().unwrap_or_default();
         if let Some(segment) = archive.segment(file) {
-            archive.add_at(segment, None);
-            furthest = furthest.max(Some((segment, path)));
+            let written = std::fs::metadata(path).and_then(|facts| facts.modified()).ok();
+            listed.push((segment, written.and_then(|at| Timestamp::try_from(at).ok())));
         }
     }
-    if let Some((segment, path)) = furthest {
-        let written = std::fs::metadata(path).and_then(|facts| facts.modified()).ok();
-        archive.add_at(segment, written.and_then(|at| Timestamp::try_from(at).ok()));
+    let seen = listed.iter().any(|(_, written)| written.is_some());
+    for (segment, written) in listed {
+        if written.is_some() || !seen {
+            archive.add_at(segment, written);
+        }
     }
     archive
 }

@@ -86,10 +86,12 @@ pub(super) fn check(settings: &BorgSettings) -> Result<(), Vec<Problem>> {
 }
 
 pub(super) async fn list(settings: &BorgSettings, cx: &Context) -> Result<Listing, Failure> {
-    let mut own =
-        vec![("BORG_REPO", settings.repository.resolve(cx)?), ("TZ", "UTC".to_owned().into())];
+    let mut own = vec![
+        ("BORG_REPO", settings.repository.clone()),
+        ("TZ", TextOrCredential::Text("UTC".to_owned())),
+    ];
     if let Some(password) = &settings.password {
-        own.push(("BORG_PASSPHRASE", password.resolve(cx)?));
+        own.push(("BORG_PASSPHRASE", TextOrCredential::Credential(password.clone())));
     }
     let tool = Tool { name: NAME, command: &settings.command, env: &settings.env, own };
     // A backup that is being made holds a lock; looking waits for none and takes none.
@@ -164,9 +166,7 @@ fn read(settings: &BorgSettings, list: &[u8], sizes: &[u8]) -> Result<Listing, F
         }
         let host = archive.hostname.as_deref().unwrap_or_default();
         let repository = format!("archives of {host}");
-        if !listing.expected.contains(&repository) {
-            listing.expected.push(repository.clone());
-        }
+        listing.expect(&repository)?;
         let mut backup = Backup::new(repository, archive.name, State::Good);
         backup.start = archive.start.as_deref().and_then(utc);
         backup.end = archive.end.as_deref().and_then(utc);

@@ -129,11 +129,14 @@ mod tests {
         days.zip(sizes.iter().rev()).map(backup).collect()
     }
 
+    /// What it is about, the sizes, what is free, the retention, and the days that the room lasts.
+    type Row<'a> = (&'a str, &'a [u64], u64, Option<Duration>, Option<f64>);
+
     #[test]
     fn the_room_lasts_until_the_first_backup_that_does_not_fit() {
         let days = |n: f64| Some(n);
         let week = Some(Duration::from_secs(7 * 86_400));
-        let rows: [(&str, &[u64], u64, Option<Duration>, Option<f64>); 8] = [
+        let rows: [Row<'_>; 8] = [
             // 10 + 10 + 10 fit beside half a backup; the fourth would leave less.
             ("steady, nothing is removed", &[10, 10, 10], 35, None, days(4.0)),
             ("no room for the next", &[10, 10, 10], 14, None, days(1.0)),

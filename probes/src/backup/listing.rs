@@ -5,8 +5,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use launchgate_core::observation::{Cause, Failure};
 
 use super::wal::Archive;
+
+/// How many repositories one list may be of.
+const MAX_REPOSITORIES: usize = 200;
 
 /// What a tool says of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +92,24 @@ pub(super) struct Listing {
     /// The room left for further backups in bytes, if it was measured.
     pub(super) free: Option<u64>,
     pub(super) notes: Vec<String>,
+}
+
+impl Listing {
+    /// Adds a repository that must have a good backup.
+    ///
+    /// # Errors
+    /// [`Cause::TooManySeries`] beyond what can be shown.
+    pub(super) fn expect(&mut self, repository: &str) -> Result<(), Failure> {
+        if self.expected.iter().any(|known| known == repository) {
+            return Ok(());
+        }
+        if self.expected.len() == MAX_REPOSITORIES {
+            let message = format!("there are backups of more than {MAX_REPOSITORIES} repositories");
+            return Err(Failure::new(Cause::TooManySeries, message));
+        }
+        self.expected.push(repository.to_owned());
+        Ok(())
+    }
 }
 
 /// A time in seconds since the epoch. Zero and less is how tools write that there is none.

@@ -228,7 +228,9 @@ fn read(settings: &PgBackRestSettings, json: &[u8]) -> Result<Told, Failure> {
         listed.iter().map(|b| backup(b, current.contains(&b.database))).collect();
     let archived = stanza.archive.iter().filter(|a| current.contains(&a.database));
     told.archives = archived.map(|a| (a.database.repo_key, a.id.clone())).collect();
-    told.listing.expected = keys.into_iter().map(name).collect();
+    for key in keys {
+        told.listing.expect(&name(key))?;
+    }
     if told.listing.expected.is_empty() {
         told.listing.expected.push(format!("stanza {}", stanza.name));
     }

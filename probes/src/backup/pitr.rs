@@ -36,8 +36,8 @@ pub(super) fn window(archive: &Archive, good: &[&Backup]) -> Option<Window> {
     let whole = |(_, start, _): &&(&Backup, Segment, Option<Segment>)| {
         archive.missing(*start, until).is_empty()
     };
-    // The WAL goes on from everything after the oldest of which that is true.
-    let from = bases.iter().find(whole).and_then(|(backup, ..)| backup.end);
+    // What leads on from one leads on from all after it.
+    let from = bases.iter().rev().take_while(whole).last().and_then(|(backup, ..)| backup.end);
     let earlier = bases.first().map(|(_, start, _)| archive.missing(*start, until));
     let mut earlier = earlier.unwrap_or_default();
     earlier.retain(|gap| !missing.contains(gap));
@@ -59,11 +59,12 @@ mod tests {
         backup
     }
 
+    /// What it is about, the segments that are there, the day from which one can go back, and the gaps.
+    type Row<'a> = (&'a str, &'a [(u64, u64)], Option<i64>, &'a str, &'a str);
+
     #[test]
     fn one_can_go_back_to_the_oldest_backup_that_leads_on() {
         let backups = [backup("full", 1, 0x10), backup("full", 8, 0x20), backup("incr", 9, 0x28)];
-        // The row, the segments that are there, and the day from which and the gaps.
-        type Row<'a> = (&'a str, &'a [(u64, u64)], Option<i64>, &'a str, &'a str);
         let rows: [Row<'_>; 5] = [
             ("whole", &[(0x10, 0x30)], Some(1), "", ""),
             ("before the newest", &[(0x10, 0x17), (0x19, 0x30)], Some(8), "", "18"),

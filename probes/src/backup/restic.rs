@@ -83,9 +83,9 @@ pub(super) fn check(settings: &ResticSettings) -> Result<(), Vec<Problem>> {
 }
 
 pub(super) async fn list(settings: &ResticSettings, cx: &Context) -> Result<Listing, Failure> {
-    let mut own = vec![("RESTIC_REPOSITORY", settings.repository.resolve(cx)?)];
+    let mut own = vec![("RESTIC_REPOSITORY", settings.repository.clone())];
     if let Some(password) = &settings.password {
-        own.push(("RESTIC_PASSWORD", password.resolve(cx)?));
+        own.push(("RESTIC_PASSWORD", TextOrCredential::Credential(password.clone())));
     }
     let tool = Tool { name: NAME, command: &settings.command, env: &settings.env, own };
     // Looking leaves no lock behind, nor waits for one.
@@ -130,9 +130,7 @@ fn read(settings: &ResticSettings, json: &[u8]) -> Result<Listing, Failure> {
         only_starts |= end.is_none();
         let start = told.and_then(|s| s.backup_start.as_deref()).unwrap_or(&snapshot.time);
         let repository = format!("{}:{}", snapshot.hostname, snapshot.paths.join(","));
-        if !listing.expected.contains(&repository) {
-            listing.expected.push(repository.clone());
-        }
+        listing.expect(&repository)?;
         let mut backup = Backup::new(repository, snapshot.short_id, State::Good);
         backup.start = moment(start);
         backup.end = moment(end.unwrap_or(&snapshot.time));
@@ -158,6 +156,31 @@ mod tests {
 
     fn settings() -> ResticSettings {
         serde_json::from_value(serde_json::json!({ "repository": "/srv/restic" })).unwrap()
+    }
+
+    #[test]
+    fn exit_codes_say_why_and_before_them_the_message() {
+        let rows = [
+            (1, "Fatal: wrong password or no key found", Cause::Auth),
+            (1, "Fatal: unable to open config file: no such file", Cause::Unreachable),
+            (1, "Fatal: something else", Cause::ProbeError),
+            (10, "Fatal: repository does not exist", Cause::Unreachable),
+            (11, "unable to create lock", Cause::Unreachable),
+            (12, "Fatal: wrong password or no key found", Cause::Auth),
+            (99, "wrong password", Cause::ProbeError),
+        ];
+        for (code, stderr, expected) in rows {
+            let answer = Answer { name: NAME, code, stdout: String::new(), stderr: stderr.into() };
+            assert_eq!(cause(&answer), expected, "{code}: {stderr}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_endless_hosts_is_refused() {
+        let one = |host: usize| serde_json::json!({ "time": "2026-11-20T02:00:00Z", "hostname": host.to_string() });
+        let json = serde_json::Value::from((0..1_000).map(one).collect::<Vec<_>>()).to_string();
+        let failure = read(&settings(), json.as_bytes()).expect_err("too many");
+        assert_eq!(failure.cause, Cause::TooManySeries);
     }
 
     #[test]

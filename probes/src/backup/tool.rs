@@ -21,14 +21,14 @@ pub(super) struct Tool<'a> {
     pub(super) command: &'a [String],
     /// Variables that the launch file sets.
     pub(super) env: &'a BTreeMap<String, TextOrCredential>,
-    /// Variables that we set; nobody is told their values.
-    pub(super) own: Vec<(&'static str, SecretString)>,
+    /// Variables that the settings of this tool set; they win.
+    pub(super) own: Vec<(&'static str, TextOrCredential)>,
 }
 
 /// What a tool said before it exited.
 #[derive(Debug)]
 pub(super) struct Answer {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(super) code: i32,
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -54,16 +54,13 @@ impl Tool<'_> {
             .inherit("HOME")
             .trail(&cx.trail);
         let mut secrets = Vec::new();
-        for (name, value) in self.env {
+        let set = self.env.iter().map(|(name, value)| (name.as_str(), value));
+        for (name, value) in set.chain(self.own.iter().map(|(name, value)| (*name, value))) {
             let resolved = value.resolve(cx)?;
             if matches!(value, TextOrCredential::Credential(_)) {
                 secrets.push(resolved.clone());
             }
-            command = command.env(name.clone(), resolved);
-        }
-        for (name, value) in &self.own {
-            secrets.push(value.clone());
-            command = command.env(*name, value.clone());
+            command = command.env(name, resolved);
         }
         let outcome =
             command.run().await.map_err(|e| Failure::new(Cause::ProbeError, e.to_string()))?;

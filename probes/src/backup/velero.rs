@@ -184,9 +184,7 @@ fn read(settings: &VeleroSettings, json: &[u8], now: Timestamp) -> Result<Listin
         let schedule = if schedule.is_empty() { "no schedule" } else { schedule };
         let location = object.spec.storage_location.as_deref().unwrap_or("default");
         let repository = format!("{schedule} in {location}");
-        if !listing.expected.contains(&repository) {
-            listing.expected.push(repository.clone());
-        }
+        listing.expect(&repository)?;
         let mut backup = Backup::new(repository, object.metadata.name, state);
         let at = |text: &Option<String>| text.as_deref().and_then(moment);
         backup.start = at(&object.status.start_timestamp);

@@ -133,7 +133,10 @@ impl Archive {
         let gap = |first, last| Gap { timeline, first, last, per_log: self.per_log };
         let mut found = Vec::new();
         let mut next = first;
-        for (&start, &end) in self.runs.get(&timeline).into_iter().flatten() {
+        let runs = self.runs.get(&timeline);
+        let before = runs.and_then(|runs| runs.range(..=first).next_back());
+        let after = runs.into_iter().flat_map(|runs| runs.range(first.saturating_add(1)..));
+        for (&start, &end) in before.into_iter().chain(after) {
             if start > last {
                 break;
             }

@@ -135,7 +135,7 @@ fn read(storages: &[String], json: &[u8]) -> Result<Listing, Failure> {
         // `base_X_D_Y` holds what changed since Y.
         let kind = if listed.backup_name.contains("_D_") { "delta" } else { "full" };
         let mut backup = Backup::new(listed.storage_name, listed.backup_name, State::Good);
-        backup.kind = kind.to_owned();
+        kind.clone_into(&mut backup.kind);
         backup.start = listed.start_time.as_deref().and_then(moment);
         backup.end = listed.finish_time.as_deref().and_then(moment);
         backup.size = listed.uncompressed_size.filter(|n| *n > 0);
