@@ -1,4 +1,4 @@
-//! Backups that Barman keeps, as `barman list-backups` tells of them, and what `barman check` says.
+//! Backups that Barman keeps, as `barman list-backup` tells of them, and what `barman check` says.
 //!
 //! Barman says *OK* of what it was given no limit for (`last_backup_maximum_age`): its word is one reading beside the
 //! age, never the age's stand-in.
@@ -110,7 +110,7 @@ pub(super) async fn list(settings: &BarmanSettings, cx: &Context) -> Result<List
         words.extend(verb.iter().map(|w| (*w).to_owned()));
         tool.ask(words, cx).await
     };
-    let said = good(ask(true, &["list-backups", server]).await?)?;
+    let said = good(ask(true, &["list-backup", server]).await?)?;
     let mut listing = read(server, said.as_bytes())?;
     if settings.check {
         // It exits with 1 when something is wrong, and says what all the same.
