@@ -286,15 +286,57 @@ impl Connector {
             return Err(failure);
         }
         let headers = std::mem::take(response.headers_mut());
-        let mut answer = HttpResponse::new(client::body(&mut response, MAX_PAGE).await?.into());
+        let page = client::body(&mut response, MAX_PAGE).await?;
+        whole(&from, &page)?;
+        let mut answer = HttpResponse::new(page.into());
         *answer.headers_mut() = headers;
         Ok(answer)
     }
 }
 
+/// Whether a page is one of a list that goes on or ends: what is neither would pass for an empty bucket.
+fn whole(from: &str, page: &[u8]) -> Result<(), Failure> {
+    let page = String::from_utf8_lossy(page);
+    if !page.contains("<ListBucketResult") {
+        let message = format!("{from} answers with something else than the list of a bucket");
+        return Err(Failure::new(Cause::BadResponse, message));
+    }
+    if page.contains("<IsTruncated>true") && !page.contains("<NextContinuationToken>") {
+        let message = format!("{from} cuts its list short and does not say where it goes on");
+        return Err(Failure::new(Cause::Partial, message));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_is_no_list_is_no_empty_bucket() {
+        let rows = [
+            (
+                "the end",
+                "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
+                None,
+            ),
+            (
+                "goes on",
+                "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>7</NextContinuationToken>",
+                None,
+            ),
+            (
+                "cut short",
+                "<ListBucketResult><IsTruncated>true</IsTruncated>",
+                Some(Cause::Partial),
+            ),
+            ("a welcome", "<html>welcome</html>", Some(Cause::BadResponse)),
+            ("nothing", "", Some(Cause::BadResponse)),
+        ];
+        for (row, page, cause) in rows {
+            assert_eq!(whole("x", page.as_bytes()).err().map(|f| f.cause), cause, "{row}");
+        }
+    }
 
     #[test]
     fn a_folder_is_a_backup_once_its_marker_is_there() {
