@@ -23,6 +23,9 @@ WANTED=(
   redis-server:redis-server
   redis-cli:redis-tools
   pgbackrest:pgbackrest
+  restic:restic
+  borg:borgbackup
+  barman:barman
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files
   openssl:openssl

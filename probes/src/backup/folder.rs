@@ -1,16 +1,19 @@
 //! Backups that are files: one that is not empty and not being written is good. When it ended is said by the time at which
 //! it was last written, or by its name.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure};
-use launchgate_core::reading::Readings;
+use launchgate_core::problem::Problem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::dated::date_in;
-use super::judge::{self, Backup};
-use super::{DatedBy, FolderSettings};
+use super::listing::{Backup, Listing, State};
+use super::pattern;
 use crate::Context;
 
 /// How many entries a folder may have.
@@ -18,13 +21,52 @@ const MAX_ENTRIES: usize = 100_000;
 /// A file that was written to this recently may not be complete.
 const SETTLES: Duration = Duration::from_secs(10);
 
-pub(super) async fn look(settings: &FolderSettings, cx: &Context) -> Result<Readings, Failure> {
+/// Backups that are files, one each.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FolderSettings {
+    /// The folder; a relative one counts from the launch file's.
+    pub path: PathBuf,
+    /// Which files in it are backups: a name in which `*` stands for anything and `?` for one character.
+    pub pattern: String,
+    /// What says when a backup ended: `written` (the default), when the file was last written, or `name`, the date in
+    /// its name, in UTC.
+    #[serde(default)]
+    pub dated_by: DatedBy,
+    /// What is added to a backup's name for the file that says that it was restored and found to be whole: `.verified`.
+    /// When that file was last written is when it was verified.
+    #[serde(default)]
+    pub verified: Option<String>,
+}
+
+/// What says when a backup that is a file ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DatedBy {
+    /// When it was last written. A copy is as young as the copying.
+    #[default]
+    Written,
+    /// The date in its name, and the time after it if there is one; else the start of that day.
+    Name,
+}
+
+pub(super) fn check(settings: &FolderSettings) -> Result<(), Vec<Problem>> {
+    if settings.pattern.is_empty() || settings.pattern.contains('/') {
+        return Err(vec![Problem::at("folder", "the pattern is a file's name, with `*` and `?`")]);
+    }
+    if settings.verified.as_ref().is_some_and(|v| v.is_empty() || v.contains('/')) {
+        return Err(vec![Problem::at("folder", "`verified` is the end of a name: `.verified`")]);
+    }
+    Ok(())
+}
+
+pub(super) async fn list(settings: &FolderSettings, cx: &Context) -> Result<Listing, Failure> {
     let path = cx.folder.join(&settings.path);
-    let (pattern, dated_by, now) = (settings.pattern.clone(), settings.dated_by, cx.now);
+    let (settings, now) = (settings.clone(), cx.now);
     let shown = path.display().to_string();
-    let reading = tokio::task::spawn_blocking(move || list(&path, &pattern, dated_by, now));
+    let reading = tokio::task::spawn_blocking(move || read(&path, &settings, now));
     match tokio::time::timeout_at(cx.deadline, reading).await {
-        Ok(Ok(backups)) => judge::read(&backups?, std::slice::from_ref(&shown), true, cx.now),
+        Ok(Ok(listing)) => listing,
         Ok(Err(error)) => Err(Failure::new(Cause::ProbeError, error.to_string())),
         // A network file system that hangs.
         Err(_) => Err(Failure::new(
@@ -34,12 +76,7 @@ pub(super) async fn look(settings: &FolderSettings, cx: &Context) -> Result<Read
     }
 }
 
-fn list(
-    path: &Path,
-    pattern: &str,
-    dated_by: DatedBy,
-    now: Timestamp,
-) -> Result<Vec<Backup>, Failure> {
+fn read(path: &Path, settings: &FolderSettings, now: Timestamp) -> Result<Listing, Failure> {
     let shown = path.display().to_string();
     let fail = |e: std::io::Error| {
         let cause = match e.kind() {
@@ -48,7 +85,9 @@ fn list(
         };
         Failure::new(cause, format!("the folder {shown}: {e}"))
     };
-    let mut backups = Vec::new();
+    let mut listing = Listing { expected: vec![shown.clone()], ..Listing::default() };
+    let mut verified = BTreeMap::new();
+    let mut running = false;
     for (seen, entry) in std::fs::read_dir(path).map_err(fail)?.enumerate() {
         if seen == MAX_ENTRIES {
             let message = format!("the folder {shown} has more than {MAX_ENTRIES} entries");
@@ -56,7 +95,8 @@ fn list(
         }
         let entry = entry.map_err(fail)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !matches(pattern, &name) {
+        let witness = settings.verified.as_ref().and_then(|end| name.strip_suffix(end.as_str()));
+        if witness.is_none() && !pattern::matches(&settings.pattern, &name) {
             continue;
         }
         let facts = match std::fs::metadata(entry.path()) {
@@ -67,80 +107,55 @@ fn list(
             Err(error) => return Err(fail(error)),
         };
         let written = facts.modified().map_err(fail)?;
-        if is_being_written(written, now) {
+        let odd = |why: String| Failure::new(Cause::BadResponse, format!("{name}: {why}"));
+        let at = Timestamp::try_from(written).map_err(|e| odd(e.to_string()))?;
+        if let Some(witness) = witness {
+            verified.insert(witness.to_owned(), at);
             continue;
         }
-        let odd = |why: String| Failure::new(Cause::BadResponse, format!("{name}: {why}"));
-        let end = match dated_by {
-            DatedBy::Written => Timestamp::try_from(written).map_err(|e| odd(e.to_string()))?,
+        if is_being_written(written, now) {
+            running = true;
+            continue;
+        }
+        let end = match settings.dated_by {
+            DatedBy::Written => at,
             DatedBy::Name => {
                 date_in(&name).ok_or_else(|| odd("there is no date in the name".to_owned()))?
             }
         };
-        let (size, repository) = (facts.len(), shown.clone());
-        backups.push(Backup {
-            label: name,
-            repository,
-            kind: String::new(),
-            end,
-            size,
-            good: size > 0,
-        });
+        let state = match facts.len() {
+            0 => State::Bad("it is empty".to_owned()),
+            _ => State::Good,
+        };
+        let mut backup = Backup::new(&shown, name, state);
+        (backup.end, backup.size, backup.stored) =
+            (Some(end), Some(facts.len()), Some(facts.len()));
+        listing.backups.push(backup);
     }
-    Ok(backups)
+    for backup in &mut listing.backups {
+        backup.verified_at = verified.get(&backup.label).copied();
+    }
+    listing.healthy = Some(true);
+    listing.running = Some(running);
+    // A file system that does not tell leaves the room unknown.
+    listing.free = rustix::fs::statvfs(path).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+    Ok(listing)
 }
 
 fn is_being_written(end: SystemTime, now: Timestamp) -> bool {
     SystemTime::from(now).duration_since(end).is_ok_and(|age| age < SETTLES)
 }
 
-/// Whether a name fits a pattern in which `*` stands for anything and `?` for one character.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    // Where the last star stands, and up to where it reaches.
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match (pattern.get(p), star) {
-            (Some('*'), _) => {
-                star = Some((p, n));
-                p += 1;
-            }
-            (Some(c), _) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            (_, Some((at, reach))) => {
-                star = Some((at, reach + 1));
-                p = at + 1;
-                n = reach + 1;
-            }
-            (_, None) => return false,
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
+    use launchgate_core::reading::Readings;
+
+    use super::super::judge::{self, Terms, When};
     use super::*;
 
-    #[test]
-    fn patterns_fit_as_in_a_shell() {
-        let rows = [
-            ("shop-*.dump", "shop-1.dump", true),
-            ("shop-*.dump", "shop-.dump", true),
-            ("shop-*.dump", "shop-1.dump.tmp", false),
-            ("shop-?.dump", "shop-12.dump", false),
-            ("*a*b*", "xxaxxbxx", true),
-            ("*a*b", "ab-ab-b", true),
-            ("*", "anything", true),
-            ("x", "", false),
-        ];
-        for (pattern, name, fits) in rows {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
+    async fn look(settings: &FolderSettings, cx: &Context) -> Result<Readings, Failure> {
+        let when = When { now: cx.now, go_live: None };
+        judge::read(&list(settings, cx).await?, &Terms::default(), when)
     }
 
     #[tokio::test]
@@ -159,6 +174,7 @@ mod tests {
             path: folder.clone(),
             pattern: "*.dump".into(),
             dated_by: DatedBy::Name,
+            verified: None,
         };
         let cx = Context::new(Duration::from_secs(5), now, None, "/".into());
         let readings = look(&settings, &cx).await;
@@ -186,10 +202,13 @@ mod tests {
         write("empty.dump", 0, 3_600);
         write("running.dump", 10, 0);
         write("other.txt", 10, 60);
+        write("a.dump.verified", 0, 600);
+        write("gone.dump.verified", 0, 60);
         let settings = FolderSettings {
             path: folder.clone(),
             pattern: "*.dump".into(),
             dated_by: DatedBy::Written,
+            verified: Some(".verified".into()),
         };
         let cx = Context::new(Duration::from_secs(5), Timestamp::now(), None, "/".into());
         let readings = look(&settings, &cx).await.unwrap();
@@ -200,6 +219,10 @@ mod tests {
         };
         assert!((number("age") - 7_200.0).abs() < 5.0, "{}", number("age"));
         assert!((number("bad") - 1.0).abs() < 1e-9);
+        assert!((number("verified_age") - 600.0).abs() < 5.0, "{}", number("verified_age"));
+        assert!(number("free") > 0.0, "{readings:?}");
+        let running = launchgate_core::reading::Value::Flag(true);
+        assert_eq!(readings.get("running"), Some(&running));
         let gone = look(&settings, &cx).await.expect_err("the folder is gone");
         assert_eq!(gone.cause, Cause::Unreachable);
     }

@@ -2,6 +2,9 @@
 //! a temporary folder. Nothing here listens on, or asks, anything outside 127.0.0.0/8, and nothing
 //! here judges an answer: the tests do.
 
+pub(crate) mod barman;
+pub(crate) mod borg;
+pub(crate) mod canned;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod eight;
@@ -16,5 +19,6 @@ pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recorder;
 pub(crate) mod redis;
+pub(crate) mod restic;
 pub(crate) mod service;
 pub(crate) mod tls_zoo;

@@ -33,6 +33,30 @@ impl Repository {
         self.folder.join("pgbackrest.conf")
     }
 
+    /// A configuration file that names a second repository as well, which is empty.
+    pub(crate) fn config_with_another(&self) -> PathBuf {
+        let text = std::fs::read_to_string(self.config()).expect("it was written");
+        let second = format!("[global]\nrepo2-path={}\n", self.folder.join("repo2").display());
+        self.folder.write("two.conf", &text.replacen("[global]\n", &second, 1))
+    }
+
+    /// Removes archived WAL that the backup needs: all but the first segment.
+    pub(crate) fn lose_wal(&self) {
+        let archive = self.folder.join(&format!("repo/archive/{STANZA}"));
+        let inside = |folder: PathBuf| {
+            let entries = std::fs::read_dir(&folder).expect("the archive is there");
+            let mut paths: Vec<PathBuf> =
+                entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+            paths.sort();
+            paths
+        };
+        let logs = inside(archive).into_iter().filter(|path| path.is_dir()).flat_map(inside);
+        let segments = logs.filter(|path| path.is_dir()).flat_map(inside);
+        for segment in segments.skip(1) {
+            std::fs::remove_file(&segment).expect("it is ours");
+        }
+    }
+
     fn at(late: Option<&Late>) -> Self {
         let folder = TempDir::new("pgbackrest");
         let user = User::to_drop_to("postgres");
