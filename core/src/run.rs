@@ -373,6 +373,9 @@ impl Run {
     /// The step that waits for a person: a `manual` one under way, a critical one that did not succeed, or one in doubt
     /// that must not be repeated by guess.
     pub fn asking(&self) -> Option<usize> {
+        if self.status.is_final() {
+            return None;
+        }
         self.steps.iter().zip(&self.procedure.steps).position(|(state, step)| match state {
             StepState::Started { .. } => step.is_manual(),
             StepState::Ended { how: Ended::Succeeded, .. } => false,

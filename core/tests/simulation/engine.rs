@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use launchgate_core::run::Run;
 use launchgate_core::state::{Effect, Event, Record, State};
 
 use crate::history::Thing;
@@ -70,6 +71,14 @@ impl World {
         let Ok(effects) = daemon.state.apply(event.clone(), now) else { return Ok(None) };
         if !matches!(event, Event::Tick) {
             self.story.tell(at, || format!("{event:?}"));
+        }
+        for effect in &effects {
+            let Effect::Persist(Record::Message(message)) = effect else { continue };
+            let Some(about) = message.subject.strip_prefix("decision/") else { continue };
+            let over = |run: &Run| run.status.is_final() && about.starts_with(&run.id.0);
+            if daemon.state.runs().iter().any(over) {
+                broken("L2", format!("people are called to decide about {about}, which is over"))?;
+            }
         }
         let reached = &daemon.state.milestones()[before..];
         self.judge.follow(&event, reached, &effects, at, now)?;

@@ -27,14 +27,14 @@ pub(crate) struct Knowledge {
     credit: [Duration; 3],
     /// When each check was last seen, and whether it was good.
     seen: [Option<(Second, bool)>; 4],
+    /// Triggers whose memory waits to be kept, idle ones too: what was true of them when it was written.
+    written: [Option<Oracle>; 3],
 }
 
 #[derive(Debug)]
 pub(crate) struct Judge {
     pub(crate) now: Knowledge,
     kept: Knowledge,
-    /// Triggers whose memory waits to be kept, idle ones too: what was true of them when it was written.
-    written: [Option<Oracle>; 3],
     /// Since when each watched check brought nothing but fresh breaches.
     pub(crate) clean: [Option<Second>; 4],
     /// When a clock was last set, or the daemon last came up.
@@ -56,11 +56,11 @@ impl Judge {
         let oracles = oracles
             .map(|((check, lasts), id)| Oracle::new(lasts, EVERY[*check], id == "latency"))
             .collect();
-        let now = Knowledge { oracles, credit: [Duration::ZERO; 3], seen: [None; 4] };
+        let credit = [Duration::ZERO; 3];
+        let now = Knowledge { oracles, credit, seen: [None; 4], written: [None, None, None] };
         Self {
             kept: now.clone(),
             now,
-            written: [None, None, None],
             clean: [None; 4],
             disturbed: 0,
             stopped: [0; 3],
@@ -77,12 +77,12 @@ impl Judge {
             let oracle = &self.now.oracles[place];
             if oracle.armed && !oracle.fired {
                 self.kept.oracles[place] = oracle.clone();
-            } else if let Some(written) = &self.written[place] {
+            } else if let Some(written) = &self.now.written[place] {
                 self.kept.oracles[place] = written.clone();
             }
         }
         (self.kept.credit, self.kept.seen) = (self.now.credit, self.now.seen);
-        self.written = [None, None, None];
+        self.now.written = [None, None, None];
     }
 
     /// The process died: what it had not kept is gone. The credit is what the store says.
@@ -93,7 +93,7 @@ impl Judge {
                 self.now.credit[place] = kept.memory.credit;
             }
         }
-        self.written = [None, None, None];
+        self.now.written = [None, None, None];
         self.clean = [None; 4];
     }
 
@@ -185,7 +185,7 @@ impl Judge {
             self.now.credit[place] = memory.credit;
             let oracle = &mut self.now.oracles[place];
             if memory.status != Status::Fired || oracle.fired {
-                self.written[place] = Some(oracle.clone());
+                self.now.written[place] = Some(oracle.clone());
                 continue;
             }
             let by_hand = matches!(event, Event::Fire { trigger: fired, .. } if fired == trigger);
@@ -194,7 +194,7 @@ impl Judge {
                 return broken("S6", format!("{trigger} fires on {worth:?} of evidence"));
             }
             oracle.fire();
-            self.written[place] = Some(oracle.clone());
+            self.now.written[place] = Some(oracle.clone());
             self.fired += u32::from(!by_hand);
         }
         Ok(())

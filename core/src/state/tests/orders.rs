@@ -151,6 +151,19 @@ fn people_are_called_every_minute_while_messages_arrive_and_do_not_pile_up_while
         told.pass(Duration::from_secs(5));
     }
     assert!((5..=7).contains(&calls(&told)), "{}", calls(&told));
+    let (before, run) = (calls(&told), told.state.runs()[0].id.clone());
+    let abort = Event::Decided {
+        run,
+        step: 0,
+        choice: Choice::Abort,
+        person: Name::of("alice"),
+        reason: "by hand".into(),
+    };
+    told.try_apply(abort).unwrap();
+    for _ in 0..60 {
+        told.pass(Duration::from_secs(5));
+    }
+    assert_eq!(calls(&told), before, "nobody is called about a run that is over");
 }
 
 #[test]
