@@ -17,6 +17,7 @@ pub mod grpc;
 pub mod guard;
 pub mod hsts;
 pub mod http;
+pub mod mail_auth;
 pub mod metrics;
 pub mod mysql;
 pub mod mysql_replication;
@@ -52,6 +53,7 @@ pub fn builtin() -> Registry {
         .with::<grpc::Grpc>()
         .with::<hsts::Hsts>()
         .with::<http::Http>()
+        .with::<mail_auth::MailAuth>()
         .with::<metrics::Metrics>()
         .with::<mysql_replication::MysqlReplication>()
         .with::<postgres_archiver::PostgresArchiver>()
