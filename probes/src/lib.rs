@@ -11,6 +11,7 @@ pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod dns_propagation;
+pub mod dns_snapshot;
 pub mod exec;
 pub mod filesystem;
 pub mod grpc;
@@ -48,6 +49,7 @@ pub fn builtin() -> Registry {
         .with::<backup::Backup>()
         .with::<dns::Dns>()
         .with::<dns_propagation::DnsPropagation>()
+        .with::<dns_snapshot::DnsSnapshot>()
         .with::<exec::Exec>()
         .with::<filesystem::Filesystem>()
         .with::<grpc::Grpc>()

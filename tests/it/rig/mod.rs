@@ -10,6 +10,7 @@ pub(crate) mod dns;
 pub(crate) mod eight;
 pub(crate) mod link;
 pub(crate) mod mariadb;
+pub(crate) mod mail_zone;
 pub(crate) mod mortal;
 pub(crate) mod nginx;
 pub(crate) mod pgbackrest;
