@@ -1,6 +1,5 @@
 //! `snapshot`: what is about to be changed, on paper for the way back. It changes nothing.
 
-use jiff::Timestamp;
 use launchgate_probes::Context;
 use launchgate_probes::dial::parse_address;
 use launchgate_probes::dns_snapshot::{Wanted, take, wanted, zone_file};
@@ -8,6 +7,7 @@ use launchgate_probes::dns_snapshot::{Wanted, take, wanted, zone_file};
 use super::args::{SnapshotDns, SnapshotFormat};
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
+use crate::clock::{Clock as _, SystemClock};
 
 /// The port of name servers.
 const PORT: u16 = 53;
@@ -22,7 +22,7 @@ pub(super) async fn dns(args: SnapshotDns, terminal: Terminal) -> Result<Exit, F
             .ok_or_else(|| Failed::usage(format!("`{text}` is no address of a name server")))
     };
     let servers = args.servers.iter().map(address).collect::<Result<Vec<_>, _>>()?;
-    let now = Timestamp::now();
+    let now = SystemClock::new().now().wall;
     let cx = Context::new(args.timeout, now, None, ".".into());
     let wanted = Wanted { names, types, servers, resolvers: Vec::new() };
     let snapshot =

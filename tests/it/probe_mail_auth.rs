@@ -17,7 +17,7 @@ const KEY: &str = "\"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCA
 const SPF: &str = "@ TXT \"v=spf1 include:_spf.shop.test -all\"";
 const DKIM: &str = "s1._domainkey TXT @KEY@";
 const DMARC: &str = "_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:d@shop.test\"";
-const REST: &str = "_spf TXT \"v=spf1 ip4:203.0.113.25 mx -all\"\n@ MX 10 mx\nmx A 203.0.113.26\n\
+const REST: &str = "_spf TXT \"v=spf1 ip4:203.0.113.25 mx:shop.test -all\"\n@ MX 10 mx\nmx A 203.0.113.26\n\
     www CNAME mx\n_smtp._tls TXT \"v=TLSRPTv1; rua=mailto:t@shop.test\"";
 const REVERSE: &str = "25 PTR out.shop.test.\n26 PTR mx.shop.test.";
 const EXPECT: [&str; 6] = [
@@ -60,7 +60,7 @@ async fn a_domain_is_judged_by_what_it_publishes() {
     let none = "_dmarc TXT \"v=DMARC1; p=none; rua=mailto:d@shop.test\"";
     let testing = "_dmarc TXT \"v=DMARC1; p=reject; t=y; rua=mailto:d@shop.test\"";
     let elsewhere = "_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:d@other.test\"";
-    let alias = REST.replace("MX 10 mx", "MX 10 www").replace(" mx ", " a:mx.shop.test ");
+    let alias = REST.replace("MX 10 mx", "MX 10 www").replace(" mx:shop.test ", " a:mx.shop.test ");
     let rows = [
         ("as it should be", zone(SPF, DKIM, DMARC, REST), REVERSE, None),
         (

@@ -24,7 +24,8 @@ impl MailZone {
             "server:\n  ip-address: {ip}@{port}\n  username: \"\"\n  chroot: \"\"\n\
              \x20 server-count: 1\n  zonesdir: \"{path}\"\n  database: \"\"\n\
              \x20 pidfile: \"{path}/nsd.pid\"\n  zonelistfile: \"{path}/zone.list\"\n\
-             \x20 xfrdfile: \"{path}/xfrd.state\"\n  xfrdir: \"{path}\"\n  rrl-ratelimit: 0\n"
+             \x20 xfrdfile: \"{path}/xfrd.state\"\n  xfrdir: \"{path}\"\n  rrl-ratelimit: 0\n\
+             remote-control:\n  control-enable: no\n"
         );
         for (i, (zone, records)) in zones.iter().enumerate() {
             let file = format!("zone{i}");
