@@ -73,12 +73,11 @@ selectors: [s2026]
         }
         let mut senders = Vec::new();
         for (i, text) in settings.senders.iter().enumerate() {
-            match text.parse::<IpAddr>() {
-                Ok(ip) => senders.push(ip.to_canonical()),
-                Err(_) => {
-                    let path = KeyPath::root().entry("senders").index(i);
-                    problems.push(Problem::new(path, format!("`{text}` is no address")));
-                }
+            if let Ok(ip) = text.parse::<IpAddr>() {
+                senders.push(ip.to_canonical());
+            } else {
+                let path = KeyPath::root().entry("senders").index(i);
+                problems.push(Problem::new(path, format!("`{text}` is no address")));
             }
         }
         senders.dedup();

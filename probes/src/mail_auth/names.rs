@@ -114,14 +114,14 @@ impl<'a> Resolved<'a> {
             let within = PATIENCE.min(self.cx.remaining().mul_f64(0.5));
             let role = Role::Resolver;
             match question::ask(self.cx, *resolver, role, (&name, kind), within).await {
-                Ok(message) => match read(&message, kind) {
-                    Some(answer) => return Ok(answer),
-                    None => {
-                        let code = message.metadata.response_code;
-                        let said = format!("{resolver} answered {code} to {text} {kind}");
-                        last = Failure::new(Cause::BadResponse, said);
+                Ok(message) => {
+                    if let Some(answer) = read(&message, kind) {
+                        return Ok(answer);
                     }
-                },
+                    let code = message.metadata.response_code;
+                    let said = format!("{resolver} answered {code} to {text} {kind}");
+                    last = Failure::new(Cause::BadResponse, said);
+                }
                 Err(failure) => {
                     self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(*resolver);
                     last = Failure::new(

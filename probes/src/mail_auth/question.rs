@@ -5,14 +5,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hickory_resolver::proto::op::{DnsResponse, Message};
+use hickory_resolver::proto::op::Message;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use launchgate_core::observation::Failure;
-use tokio::time::Instant;
 
-use crate::dns::exchange;
 pub(crate) use crate::dns::exchange::Role;
-use crate::dns::servers::Resolvers;
+use crate::dns::exchange::{self, Asker, Question};
 use crate::probe::Context;
 
 /// The longest name, in characters, without its final dot.
@@ -30,17 +28,7 @@ pub(crate) async fn ask(
     within: Duration,
 ) -> Result<Message, Failure> {
     let (name, kind) = question;
-    let began = Instant::now();
-    let answer = exchange::ask(server, role, name, kind, within).await;
-    let answer = answer.map(DnsResponse::into_message);
-    if cx.trail.is_kept() {
-        let came = match &answer {
-            Ok(m) => format!("{}, {} records", m.metadata.response_code, m.answers.len()),
-            Err(failure) => failure.to_string(),
-        };
-        cx.trail.note(server, format!("{name} {kind}"), came, began.elapsed());
-    }
-    answer
+    exchange::ask(Asker::of(cx), server, Question::new(role, name, kind), within).await
 }
 
 /// The resolvers of a look: those given, else the vantage's, else this machine's.
@@ -48,13 +36,7 @@ pub(crate) async fn ask(
 /// # Errors
 /// A local fault when this machine's resolvers are needed and cannot be told.
 pub(crate) fn resolvers(given: &[SocketAddr], cx: &Context) -> Result<Vec<SocketAddr>, Failure> {
-    if !given.is_empty() {
-        Ok(given.to_vec())
-    } else if cx.vantage.resolvers.is_empty() {
-        Resolvers::System.addresses()
-    } else {
-        Ok(cx.vantage.resolvers.clone())
-    }
+    if given.is_empty() { crate::dns::resolvers(cx) } else { Ok(given.to_vec()) }
 }
 
 /// A name in full from its text, whose labels are taken as they stand. None for what can be no name.
