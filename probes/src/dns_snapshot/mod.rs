@@ -170,7 +170,7 @@ fn read(kept: &Snapshot, now: &Snapshot, wanted: &Wanted) -> Readings {
     for name in wanted.names.iter().map(full) {
         let lacks: Vec<&str> =
             kinds.iter().map(String::as_str).filter(|k| !kept.covers(&name, k)).collect();
-        let said = kept.said(&name);
+        let said = kept.said(&name, &kinds);
         if said.is_empty() {
             missing.push(format!("{name} (no record at all)"));
         } else if !lacks.is_empty() {
@@ -178,7 +178,7 @@ fn read(kept: &Snapshot, now: &Snapshot, wanted: &Wanted) -> Readings {
         }
         records += u32::try_from(said.len()).unwrap_or(u32::MAX);
         let known = kinds.iter().all(|kind| now.covers(&name, kind));
-        let is_same = now.said(&name) == said;
+        let is_same = now.said(&name, &kinds) == said;
         let says = match (known, is_same) {
             (false, _) => "could not be asked for now",
             (true, true) => "as it was",
@@ -216,10 +216,12 @@ mod tests {
         let cut = "a.t. 60 IN A 192.0.2.1\nb.t. 60 IN CNAME a.t.\n";
         let moved = "a.t. 5 IN A 192.0.2.9\n; none: a.t. TXT\nb.t. 60 IN CNAME a.t.\n";
         let aged = "a.t. 5 IN A 192.0.2.1\n; none: a.t. TXT\nb.t. 60 IN CNAME a.t.\n";
+        let more = format!("{full}a.t. 60 IN CAA 0 issue \"ca.t\"\n");
         let nobody = "; none: a.t. A\n; none: a.t. TXT\nb.t. 60 IN CNAME a.t.\n";
         let unknown = "a.t. 60 IN A 192.0.2.1\n; not had: a.t. TXT timeout: x\n";
         let rows = [
             ("the same", full, full, true, Some(true)),
+            ("with more types", more.as_str(), full, true, Some(true)),
             ("another time to live", full, aged, true, Some(true)),
             ("moved", full, moved, true, Some(false)),
             ("cut", cut, full, false, Some(true)),

@@ -69,9 +69,10 @@ impl Snapshot {
             || self.absent.iter().any(|a| a.name == name && a.kind == kind && a.unknown.is_none())
     }
 
-    /// The records of a name as they compare: time to live apart, sorted.
-    pub fn said(&self, name: &str) -> Vec<(&str, &str)> {
-        let of = self.records.iter().filter(|r| r.name == name);
+    /// The records of a name as they compare: of these types or an alias in their place, sorted, time to live apart.
+    pub fn said(&self, name: &str, kinds: &[String]) -> Vec<(&str, &str)> {
+        let asked = |r: &&Record| r.kind == "CNAME" || kinds.contains(&r.kind);
+        let of = self.records.iter().filter(|r| r.name == name).filter(asked);
         let mut said: Vec<_> = of.map(|r| (r.kind.as_str(), r.data.as_str())).collect();
         said.sort_unstable();
         said.dedup();
