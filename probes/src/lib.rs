@@ -11,12 +11,14 @@ pub mod command;
 pub mod dial;
 pub mod dns;
 pub mod dns_propagation;
+pub mod dns_snapshot;
 pub mod exec;
 pub mod filesystem;
 pub mod grpc;
 pub mod guard;
 pub mod hsts;
 pub mod http;
+pub mod mail_auth;
 pub mod metrics;
 pub mod mysql;
 pub mod mysql_replication;
@@ -47,11 +49,13 @@ pub fn builtin() -> Registry {
         .with::<backup::Backup>()
         .with::<dns::Dns>()
         .with::<dns_propagation::DnsPropagation>()
+        .with::<dns_snapshot::DnsSnapshot>()
         .with::<exec::Exec>()
         .with::<filesystem::Filesystem>()
         .with::<grpc::Grpc>()
         .with::<hsts::Hsts>()
         .with::<http::Http>()
+        .with::<mail_auth::MailAuth>()
         .with::<metrics::Metrics>()
         .with::<mysql_replication::MysqlReplication>()
         .with::<postgres_archiver::PostgresArchiver>()

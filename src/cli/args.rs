@@ -95,6 +95,12 @@ pub enum Command {
                             samples or the command; 4 the daemon or Prometheus cannot be reached; 5 internal error."
     )]
     Replay(Box<Replay>),
+    /// Record what is about to be changed, for the way back.
+    Snapshot {
+        /// What.
+        #[command(subcommand)]
+        command: SnapshotCommand,
+    },
     /// Print the JSON Schema of launch files.
     Schema,
     /// Show a whole launch on this machine: gates, a breach, a rollback. Installs nothing, needs nothing.
@@ -355,6 +361,51 @@ pub enum RunCommand {
     MarkSucceeded(Decide),
     /// Stop the run.
     Abort(Decide),
+}
+
+/// `snapshot …`.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Print a zone's records as its own name servers have them, as a fragment of a zone file or JSON.
+    #[command(
+        after_help = "Exit codes: 0 everything was had, 2 something could not be had (it is printed all the same), \
+                            3 a mistake in the command."
+    )]
+    Dns(SnapshotDns),
+}
+
+/// `snapshot dns`.
+#[derive(Debug, Args)]
+pub struct SnapshotDns {
+    /// A name in full, such as `shop.example`.
+    #[arg(long = "name", required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// The types of record: of A, AAAA, CNAME, MX, TXT, NS, SRV and CAA.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "TYPES",
+        default_value = "A,AAAA,CNAME,MX,TXT"
+    )]
+    pub types: Vec<String>,
+    /// A name server of the zone, `ip` or `ip:port`; the zone's own are found if none is given.
+    #[arg(long = "server", value_name = "ADDRESS")]
+    pub servers: Vec<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = SnapshotFormat::Zone)]
+    pub format: SnapshotFormat,
+    /// How long it may take.
+    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    pub timeout: std::time::Duration,
+}
+
+/// A form of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotFormat {
+    /// A fragment of a zone file.
+    Zone,
+    /// For programs.
+    Json,
 }
 
 /// `audit …`.

@@ -10,13 +10,14 @@ mod probe;
 mod rehearse;
 mod replay;
 mod serve;
+mod snapshot;
 mod terminal;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{AuditCommand, Cli, Command};
+use self::args::{AuditCommand, Cli, Command, SnapshotCommand};
 use self::exit::{Exit, Failed};
 use self::terminal::Terminal;
 use crate::demo::{self, Pace};
@@ -76,6 +77,9 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         }
         Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args, terminal),
         Command::Replay(args) => replay::run(*args, terminal).await,
+        Command::Snapshot { command: SnapshotCommand::Dns(args) } => {
+            snapshot::dns(args, terminal).await
+        }
         Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => online::sign(args, terminal).await,
