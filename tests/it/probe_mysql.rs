@@ -1,5 +1,4 @@
 //! The `mysql_replication` probe against a real MariaDB source with a replica.
-#![expect(clippy::doc_markdown, reason = "MariaDB is a name, not code")]
 
 use std::sync::Arc;
 use std::time::Duration;

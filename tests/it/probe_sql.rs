@@ -1,5 +1,4 @@
 //! The `sql` probe against real PostgreSQL and MariaDB servers: the same questions to both.
-#![expect(clippy::doc_markdown, reason = "MariaDB is a name, not code")]
 
 use std::time::Duration;
 

@@ -2,7 +2,6 @@
 //!
 //! What is asked of a server is the business of the kinds that ask. An address that says `require_ssl=true` is spoken to
 //! with TLS, and the certificate is always judged; nothing makes us take one unseen.
-#![expect(clippy::doc_markdown, reason = "MySQL and MariaDB are names, not code")]
 
 mod relay;
 

@@ -3,7 +3,6 @@
 //! What replicas say of their lag is not trusted: `Seconds_Behind_Source` compares with what was received, and reads 0
 //! while nothing arrives. So the source's set of transactions is taken, after a mark of ours where one may be written, and
 //! each replica is watched until it has applied them: lag is the time that took. For MySQL and MariaDB.
-#![expect(clippy::doc_markdown, reason = "MySQL and MariaDB are names, not code")]
 
 mod channel;
 mod chase;

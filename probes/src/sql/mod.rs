@@ -3,7 +3,6 @@
 //! The question is asked in a transaction that can only read, with an end set to it on the server. The columns that
 //! matter are declared, so that what is expected of them is checked when the launch file is compiled. No row, several
 //! rows, NULL and what is not of the declared type leave a reading absent; none of them is ever a zero.
-#![expect(clippy::doc_markdown, reason = "MySQL and MariaDB are names, not code")]
 
 mod mysql;
 mod postgres;
@@ -212,7 +211,7 @@ columns: { orphans: { type: number } }
                 }
             }
         };
-        let answer = in_time(end, "the database", asking).await;
+        let answer = Box::pin(in_time(end, "the database", asking)).await;
         // What is in the rows may be nobody's business.
         let came = match &answer {
             Ok(answer) => format!("{} rows of {} columns", answer.rows, answer.columns.len()),

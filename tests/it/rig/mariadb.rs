@@ -1,5 +1,4 @@
 //! A MariaDB source with one replica, whose link can be held. `root` has no password: they are no place to keep anything.
-#![expect(clippy::doc_markdown, reason = "MariaDB is a name, not code")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

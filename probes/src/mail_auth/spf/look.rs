@@ -95,10 +95,13 @@ mod tests {
 
     use super::*;
 
+    /// The verdicts of a row, and the worst of them.
+    type Row<'a> = (&'a str, &'a [Option<Verdict>], Option<&'a str>);
+
     #[test]
     fn the_worst_sender_decides_and_silence_leaves_it_open() {
         use Verdict::{Fail, Pass, PermError, SoftFail};
-        let rows: [(&str, &[Option<Verdict>], Option<&str>); 6] = [
+        let rows: [Row<'_>; 6] = [
             ("all pass", &[Some(Pass), Some(Pass)], Some("pass")),
             ("one does not", &[Some(Pass), Some(SoftFail)], Some("softfail")),
             ("two do not", &[Some(SoftFail), Some(Fail)], Some("fail")),
