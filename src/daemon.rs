@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use launchgate_probes::builtin;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -83,18 +84,19 @@ impl Daemon {
         let limits = &settings.limits;
         let [all, kind, host] = [limits.looks, limits.per_kind, limits.per_host]
             .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        let limits = Arc::new(Limits::new(all, kind, host));
         let shared = Shared {
             registry,
             store: Arc::clone(&store),
             clock,
-            limits: Arc::new(Limits::new(all, kind, host)),
+            limits: Arc::clone(&limits),
             shims: Arc::new(shims),
         };
         let mut launches = Vec::new();
         for (file, launch) in compiled {
             launches.push(Launch::start(file, launch, shared.clone()).await?);
         }
-        Ok(Self::serve(settings, store, listener, launches))
+        Ok(Self::serve(settings, store, listener, launches, limits.delay().clone()))
     }
 
     fn serve(
@@ -102,6 +104,7 @@ impl Daemon {
         store: SharedStore,
         listener: TcpListener,
         launches: Vec<Launch>,
+        delay: Histogram,
     ) -> Self {
         let handles: BTreeMap<_, _> =
             launches.iter().map(|l| (l.handle().launch().clone(), l.handle().clone())).collect();
@@ -111,7 +114,7 @@ impl Daemon {
             dev: settings.web.dev,
         };
         let address = listener.local_addr().unwrap_or(settings.web.listen);
-        let app = App::new(handles, store, tokens, settings.web.hosts.clone());
+        let app = App::new(handles, store, tokens, settings.web.hosts.clone(), delay);
         let stop = CancellationToken::new();
         let told = stop.clone();
         let web = tokio::spawn(async move {

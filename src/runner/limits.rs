@@ -1,9 +1,13 @@
 //! How many looks may happen at a time: in all, per kind of probe, and per host looked at.
+//!
+//! Checks whose last look ended without an answer in time share a lane of their own, so that targets which swallow every
+//! connection hold up nobody but each other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use launchgate_probes::DynProbe;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The permits, shared by every launch of a daemon so that one host is not asked by all of them at once.
@@ -14,6 +18,20 @@ pub struct Limits {
     per_host: usize,
     kinds: Mutex<HashMap<String, Arc<Semaphore>>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// From when a look was due to when it began, in seconds.
+    delay: Histogram,
+}
+
+/// The bounds of the delays, in seconds.
+const DELAYS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// Whether a check's last look was answered in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// It was, or there is none yet.
+    Quick,
+    /// It was not.
+    Slow,
 }
 
 /// The right to look, given back when dropped.
@@ -32,24 +50,41 @@ impl Limits {
             per_host: per_host.max(1),
             kinds: Mutex::default(),
             hosts: Mutex::default(),
+            delay: Histogram::new(DELAYS),
         }
     }
 
     /// Waits until a probe may look. Permits are taken in one order (hosts by name, kind, all), so that two looks never
     /// wait for each other, and a look that waits for its host holds nothing that others need.
-    pub async fn acquire(&self, probe: &dyn DynProbe) -> Permits {
+    pub async fn acquire(&self, probe: &dyn DynProbe, lane: Lane) -> Permits {
         let mut hosts = probe.hosts();
         hosts.sort_unstable();
         hosts.dedup();
         let mut queue: Vec<Arc<Semaphore>> =
             hosts.iter().map(|host| named(&self.hosts, host, self.per_host)).collect();
-        queue.push(named(&self.kinds, probe.kind(), self.per_kind));
-        queue.push(Arc::clone(&self.all));
+        match lane {
+            Lane::Quick => {
+                queue.push(named(&self.kinds, probe.kind(), self.per_kind));
+                queue.push(Arc::clone(&self.all));
+            }
+            // Beside the others, and counted for itself: whoever waits here waits for nobody else.
+            Lane::Slow => {
+                let slow = format!("{} without an answer", probe.kind());
+                queue.push(named(&self.kinds, &slow, (self.per_kind / 2).max(1)));
+            }
+        }
         let mut held = Vec::with_capacity(queue.len());
         for semaphore in queue {
             held.push(semaphore.acquire_owned().await.expect("these semaphores are never closed"));
         }
         Permits { _held: held }
+    }
+}
+
+impl Limits {
+    /// How late looks began; every launch of a daemon adds to it.
+    pub fn delay(&self) -> &Histogram {
+        &self.delay
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use launchgate_core::name::CheckPath;
-use launchgate_core::observation::Observation;
+use launchgate_core::observation::{Cause, Failure, Observation};
 use launchgate_core::schedule::Schedule;
 use launchgate_probes::DynProbe;
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::canary::Canaries;
-pub use self::limits::Limits;
+pub use self::limits::{Lane, Limits};
 pub use self::look::{Surroundings, look, look_back};
 pub use self::memories::Memories;
 use crate::clock::Clock;
@@ -99,23 +99,33 @@ impl Work {
         let by_path: std::collections::HashMap<&CheckPath, &Looking> =
             self.looks.iter().map(|l| (&l.check, l)).collect();
         let mut in_flight: HashSet<CheckPath> = HashSet::new();
-        let mut tasks: JoinSet<CheckPath> = JoinSet::new();
+        let mut tasks: JoinSet<(CheckPath, Lane)> = JoinSet::new();
+        let mut slow: HashSet<CheckPath> = HashSet::new();
         loop {
             let next = schedule.next_at().map(|at| start + at);
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 Some(ended) = tasks.join_next() => match ended {
-                    Ok(check) => { in_flight.remove(&check); }
+                    Ok((check, lane)) => {
+                        in_flight.remove(&check);
+                        match lane {
+                            Lane::Quick => slow.remove(&check),
+                            Lane::Slow => slow.insert(check),
+                        };
+                    }
                     Err(error) => tracing::error!(%error, "a look ended badly"),
                 },
                 () = at(next) => {
-                    while let Some(check) = schedule.pop_due(start.elapsed()) {
+                    while let Some(due) = schedule.next_at().map(|at| start + at)
+                        && let Some(check) = schedule.pop_due(start.elapsed())
+                    {
                         if !in_flight.insert(check.clone()) {
                             tracing::debug!(%check, "still looking; this turn is skipped");
                             continue;
                         }
                         let Some(looking) = by_path.get(&check) else { continue };
-                        tasks.spawn(self.one((*looking).clone()));
+                        let lane = if slow.contains(&check) { Lane::Slow } else { Lane::Quick };
+                        tasks.spawn(self.one((*looking).clone(), lane, due));
                     }
                 }
             }
@@ -124,17 +134,26 @@ impl Work {
     }
 
     /// One look, from the wait for permits to the observation's delivery.
-    fn one(&self, looking: Looking) -> impl Future<Output = CheckPath> + Send + 'static {
+    fn one(
+        &self,
+        looking: Looking,
+        lane: Lane,
+        due: Instant,
+    ) -> impl Future<Output = (CheckPath, Lane)> + Send + 'static {
         let (around, limits) = (self.around.clone(), Arc::clone(&self.limits));
         let (clock, seen) = (Arc::clone(&self.clock), self.seen.clone());
         async move {
-            let permits = limits.acquire(&*looking.probe).await;
+            let permits = limits.acquire(&*looking.probe, lane).await;
+            limits.delay().observe(due.elapsed().as_secs_f64());
             let observation = look(&looking, &around, &*clock).await;
             drop(permits);
+            let silent = |f: &Failure| f.cause == Cause::Timeout;
+            let silent = observation.outcome.as_ref().is_err_and(silent);
+            let lane = if silent { Lane::Slow } else { Lane::Quick };
             if seen.send((looking.check.clone(), observation)).await.is_err() {
                 tracing::debug!(check = %looking.check, "nobody listens any more");
             }
-            looking.check
+            (looking.check, lane)
         }
     }
 }
@@ -159,7 +178,7 @@ pub async fn look_once(
     for looking in looks {
         let (around, limits, clock) = (around.clone(), Arc::clone(&limits), Arc::clone(&clock));
         tasks.spawn(async move {
-            let permits = limits.acquire(&*looking.probe).await;
+            let permits = limits.acquire(&*looking.probe, Lane::Quick).await;
             let observation = look(&looking, &around, &*clock).await;
             drop(permits);
             (looking.check, observation)

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::reading::{ReadingSpec, Readings};
 use launchgate_core::time::Moment;
 use launchgate_probes::Context;
@@ -217,4 +216,24 @@ async fn a_probe_is_told_what_it_asked_for() {
     assert!(around.memories.of_check(&check).is_some(), "a failed look forgets nothing");
     around.memories.retain(|_| false);
     assert_eq!(around.memories.of_check(&check), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_that_swallow_everything_hold_up_nobody_else() {
+    // A tenth of the targets never answer: more than the kind has permits for.
+    let looks: Vec<Looking> = (0..500)
+        .map(|i| {
+            let manner = if i % 10 == 0 { Manner::Hangs } else { Manner::Quick };
+            let host: &'static str = Box::leak(format!("h{i}").into_boxed_str());
+            looking(&format!("a/c{i}"), manner, host)
+        })
+        .collect();
+    let (runner, mut seen) = start(looks, Limits::new(256, 16, 8));
+    // Until each of them has been found out.
+    seen_in(&mut seen, Duration::from_secs(30)).await;
+    let all = seen_in(&mut seen, Duration::from_secs(10)).await;
+    let quick = all.iter().filter(|(_, seen)| seen.outcome.is_ok()).count();
+    assert!((4_400..=4_600).contains(&quick), "450 looks a second for ten seconds: {quick}");
+    assert!(all.len() > quick, "and the silent ones are looked at still");
+    runner.stop().await;
 }

@@ -15,7 +15,7 @@ use launchgate_core::trigger::Status;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use super::{App, process};
 
@@ -38,6 +38,13 @@ const RUNS: [RunStatus; 6] = [
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let mut registry = Registry::default();
     process::register(&mut registry, app.started);
+    let delay = "how late looks began after they were due";
+    registry.register_with_unit(
+        "launchgate_look_start_delay",
+        delay,
+        Unit::Seconds,
+        app.delay.clone(),
+    );
     let families = Families::register(registry.sub_registry_with_prefix("launchgate"));
     for handle in app.launches.values() {
         families.fill(&handle.report());

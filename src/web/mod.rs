@@ -23,6 +23,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use launchgate_core::name::Name;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -49,6 +50,8 @@ pub struct App {
     pub streams: Arc<Semaphore>,
     /// When the daemon started.
     started: Timestamp,
+    /// How late looks began.
+    delay: Histogram,
     /// Reports as JSON.
     written: Arc<written::Written>,
 }
@@ -60,6 +63,7 @@ impl App {
         store: SharedStore,
         tokens: Tokens,
         hosts: Vec<String>,
+        delay: Histogram,
     ) -> Self {
         Self {
             launches: Arc::new(launches),
@@ -68,6 +72,7 @@ impl App {
             hosts: Arc::new(hosts),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             started: Timestamp::now(),
+            delay,
             written: Arc::default(),
         }
     }

@@ -98,6 +98,42 @@ theirs=$(seconds blackbox 2000 127.0.0.1:18053 dns)
 echo "dns: $passed of 2000 pass; 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
   "by blackbox_exporter in $theirs s: $(rate 2000 "$theirs")/s; ratio $(echo "scale=2; $theirs / ($ours - $empty)" | bc)"
 
+# Targets that swallow every connection, beside others: nobody accepts, and the queue is full.
+cat > "$dir/holes.py" <<P
+import select, socket, sys
+held = []
+for i in range(int(sys.argv[1])):
+    hole = socket.socket(); hole.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    hole.bind((f"127.0.1.{i + 1}", 18099)); hole.listen(0); held.append(hole)
+    for _ in range(2):
+        guest = socket.socket(); guest.setblocking(False); guest.connect_ex(hole.getsockname()); held.append(guest)
+print("ready", flush=True); select.select([], [], [])
+P
+python3 "$dir/holes.py" 50 > "$dir/holes.out" &
+for _ in $(seq 50); do grep -q ready "$dir/holes.out" && break; sleep 0.1; done
+crowd() { # name of-which-silent
+  head_of "$1"
+  for i in $(seq 450); do echo "      c$i: { title: C, probe: http, with: { url: \"http://localhost:18080/\" }, expect: [\"status == 200\"], every: 5s }"; done
+  for i in $(seq "$2"); do echo "      h$i: { title: H, probe: http, with: { url: \"http://127.0.1.$i:18099/\" }, expect: [\"status == 200\"], every: 5s, timeout: 4s }"; done
+}
+for holes in 0 50; do
+  crowd "bench-$holes" $holes > "$dir/crowd.yaml"
+  began=$(date +%s.%N)
+  "$gate" serve --dev --listen 127.0.0.1:17420 --store "$dir/crowd-$holes.db" "$dir/crowd.yaml" 2> /dev/null &
+  daemon=$!
+  for _ in $(seq 400); do
+    seen=$(curl -s http://127.0.0.1:17420/api/v1/launches/bench-$holes/report | grep -o '"outcome":"pass"' | wc -l) || true
+    [ "${seen:-0}" -ge 450 ] && break; sleep 0.02
+  done
+  echo "450 http checks beside $holes silent targets: all 450 have passed $(echo "$(date +%s.%N) - $began" | bc) s after the daemon was started"
+  delays() { curl -s http://127.0.0.1:17420/metrics | awk '/^launchgate_look_start_delay_seconds_bucket/ { split($1, p, "\""); print p[2], $2 }'; }
+  sleep 20; delays > "$dir/before"; sleep 40; delays > "$dir/after"
+  paste "$dir/before" "$dir/after" | awk -v holes=$holes '{ n[$1] = $4 - $2; last = $4 - $2; order[++k] = $1 }
+    END { for (q = 1; q <= 2; q++) { want = q == 1 ? 0.5 : 0.99; for (i = 1; i <= k; i++) if (n[order[i]] >= want * last) { bound[q] = order[i]; break } }
+      printf "  of %d looks, half began within %s s of being due, 99 %% within %s s\n", last, bound[1], bound[2] }'
+  kill $daemon; wait $daemon 2>/dev/null || true
+done
+
 launch bench-memory 1000 http://localhost:18080/ 30s > "$dir/memory.yaml"
 "$gate" serve --dev --listen 127.0.0.1:17420 --store "$dir/store.db" "$dir/memory.yaml" 2> /dev/null &
 daemon=$!

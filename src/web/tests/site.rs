@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use launchgate_core::name::Name;
+use prometheus_client::metrics::histogram::Histogram;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -128,7 +129,13 @@ impl Site {
         let launches: BTreeMap<_, _> =
             launches.into_iter().map(|handle| (handle.launch().clone(), handle)).collect();
         let store = Arc::new(Mutex::new(MemoryStore::default()));
-        let app = App::new(launches, store, tokens, vec!["gate.example".to_owned()]);
+        let app = App::new(
+            launches,
+            store,
+            tokens,
+            vec!["gate.example".to_owned()],
+            Histogram::new([1.0]),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
         let address = listener.local_addr().expect("it is bound");
         let router = router(app.clone());
