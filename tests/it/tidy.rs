@@ -253,3 +253,23 @@ fn every_probe_has_its_page_and_an_example_that_works() {
         }
     }
 }
+
+#[test]
+fn every_probe_was_seen_good_bad_and_unable_to_tell() {
+    let text = std::fs::read_to_string(root().join("docs/probe-outcomes.md")).expect("the table");
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    let kinds: Vec<String> = builtin().kinds().map(|kind| format!("| `{kind}` |")).collect();
+    for kind in &kinds {
+        assert_eq!(rows.iter().filter(|row| row.starts_with(kind)).count(), 1, "{kind}");
+    }
+    assert_eq!(rows.len(), kinds.len(), "a row for a probe that there is not");
+    let code: String = sources().into_iter().map(|(_, text)| text).collect();
+    for row in rows {
+        let tests = row.rsplit('|').nth(1).unwrap_or_default();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{row}");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+        }
+    }
+}
