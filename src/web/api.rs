@@ -104,8 +104,17 @@ pub(super) async fn report(
     };
     let colour = asked.color.as_deref() == Some("always");
     if format == Format::Json {
+        let page = app.written.json(&report);
+        let known = headers.get_all(header::IF_NONE_MATCH).iter();
+        let same = known.filter_map(|tags| tags.to_str().ok()).any(|tags| {
+            tags.trim() == "*" || tags.split(',').any(|tag| weakly(tag) == weakly(&page.tag))
+        });
+        let tag = [(header::ETAG, page.tag.clone()), (header::CACHE_CONTROL, "no-cache".into())];
+        if same {
+            return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+        }
         let kind = [(header::CONTENT_TYPE, format.media_type())];
-        return Ok((kind, app.written.json(&report)).into_response());
+        return Ok((kind, tag, page.json).into_response());
     }
     let body = render(&report, format, Options { colour });
     let mut response = ([(header::CONTENT_TYPE, format.media_type())], body).into_response();
@@ -114,6 +123,12 @@ pub(super) async fn report(
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
+}
+
+/// An entity tag for a weak comparison.
+fn weakly(tag: &str) -> &str {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 /// The form that `Accept` likes best, the first of equals; JSON if it names none that there is.

@@ -7,6 +7,7 @@ pub mod auth;
 mod basic;
 mod error;
 mod events;
+mod gate;
 mod gatekeeper;
 mod metrics;
 mod page;
@@ -84,6 +85,7 @@ pub fn router(app: App) -> Router {
         .route("/launches", get(api::launches))
         .route("/launches/{launch}", get(api::launch))
         .route("/launches/{launch}/report", get(api::report))
+        .route("/launches/{launch}/gate", get(gate::gate).post(gate::gate))
         .route("/launches/{launch}/checklists/{list}", get(api::checklist))
         .route("/launches/{launch}/checks/{list}/{check}", get(api::check))
         .route("/launches/{launch}/triggers", get(api::triggers))

@@ -227,3 +227,51 @@ async fn a_launch_whose_engine_has_ended_is_not_ready() {
         site.post("alice", &format!("{LAUNCH}/milestones"), &json!({ "milestone": "live" })).await;
     assert_eq!(order.refusal(), (503, "shutting_down".to_owned()));
 }
+
+#[tokio::test]
+async fn another_tool_asks_the_gate_by_one_line_and_one_status() {
+    let rows = [
+        ("not go", Sample::preparing(), "", 403),
+        ("not go, whatever", Sample::preparing(), "?always=true", 200),
+        ("one checklist", Sample::preparing(), "?checklist=nope", 404),
+    ];
+    for (row, sample, query, status) in rows {
+        let site = Site::of(sample).await;
+        let answer = site.get(&format!("{LAUNCH}/gate{query}")).await;
+        assert_eq!(answer.status, status, "{row}: {answer:?}");
+        if status == 404 {
+            continue;
+        }
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{row}");
+        assert_eq!(answer.body.lines().count(), 1, "{row}: {}", answer.body);
+        let said = answer.json();
+        assert_eq!(said["go"], false, "{row}");
+        let because = said["because"].as_str().unwrap();
+        assert!(because.contains("blocker"), "{because}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_says_nothing_new_is_not_sent_again() {
+    let site = Site::of(Sample::preparing()).await;
+    let path = format!("{LAUNCH}/report");
+    let first = site.get(&path).await;
+    let tag = first.header("etag").expect("a tag").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    let strong = tag.trim_start_matches("W/").to_owned();
+    let rows = [
+        ("the same", tag.clone(), 304),
+        ("without its mark", strong, 304),
+        ("one of several", format!("\"x\", {tag}"), 304),
+        ("any", "*".to_owned(), 304),
+        ("another", "\"x\"".to_owned(), 200),
+    ];
+    for (row, known, status) in rows {
+        let answer = site.ask("GET", &path, &[("If-None-Match", &known)], "").await;
+        assert_eq!(answer.status, status, "{row}");
+        assert_eq!(answer.header("etag"), Some(tag.as_str()), "{row}");
+        assert_eq!(answer.body.is_empty(), status == 304, "{row}");
+    }
+    let other = Site::of(Sample::needs_decision()).await.get(&path).await;
+    assert_ne!(other.header("etag"), Some(tag.as_str()), "another report");
+}
