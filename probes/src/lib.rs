@@ -6,6 +6,7 @@
 pub mod backup;
 mod bounded;
 pub mod captured;
+pub mod cdn;
 pub mod client;
 pub mod command;
 pub mod dial;
@@ -28,6 +29,7 @@ pub mod postgres_archiver;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
+pub mod redirects;
 pub mod redis_replication;
 pub mod registry;
 mod replication;
@@ -47,6 +49,7 @@ pub use registry::{DynProbe, Registry};
 pub fn builtin() -> Registry {
     Registry::default()
         .with::<backup::Backup>()
+        .with::<cdn::Cdn>()
         .with::<dns::Dns>()
         .with::<dns_propagation::DnsPropagation>()
         .with::<dns_snapshot::DnsSnapshot>()
@@ -61,6 +64,7 @@ pub fn builtin() -> Registry {
         .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
+        .with::<redirects::Redirects>()
         .with::<redis_replication::RedisReplication>()
         .with::<sql::Sql>()
         .with::<tcp::Tcp>()

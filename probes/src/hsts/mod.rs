@@ -7,6 +7,7 @@ pub(crate) mod header;
 #[cfg(test)]
 mod live;
 mod look;
+mod preload;
 mod verdict;
 
 use std::net::IpAddr;
@@ -123,7 +124,7 @@ names: [www.shop.example, api.shop.example]
     }
 
     fn readings(&self) -> Vec<ReadingSpec> {
-        use ReadingType::{Flag, Number, Text};
+        use ReadingType::{Flag, Number, Text, Texts};
         let spec = ReadingSpec::new;
         vec![
             spec("present", Flag, "whether every name sends the header over HTTPS"),
@@ -135,6 +136,8 @@ names: [www.shop.example, api.shop.example]
             ),
             spec("include_subdomains", Flag, "whether it holds for all subdomains, everywhere"),
             spec("preload", Flag, "whether every name agrees to be on the browsers' lists"),
+            spec("preload_eligible", Flag, "whether the host meets the rules of those lists"),
+            spec("preload_faults", Texts, "which of the rules it does not meet"),
             spec("trusted", Flag, "whether clients trust every certificate"),
             spec("reason", Text, "why clients keep nothing; empty when they do"),
             spec(
@@ -180,7 +183,11 @@ names: [www.shop.example, api.shop.example]
             return Err(Failure::new(Cause::BadResponse, message));
         }
         looks.extend(join_all(pairs.into_iter().map(|(t, ip)| ask(t, ip, &tls, cx))).await);
-        verdict::read(looks)
+        cx.trail
+            .untested("whether the host is one that its owner registered, as preload lists ask");
+        cx.trail.untested("whether all subdomains speak HTTPS");
+        let host = self.targets.first().map(|t| t.name.clone()).unwrap_or_default();
+        verdict::read(looks, &host)
     }
 }
 

@@ -6,12 +6,13 @@ use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::reading::Readings;
 
 use super::look::{Look, Plain, Redirect, Seen};
+use super::preload;
 
-/// Reads all looks together.
+/// Reads all looks together; `host` is the name whose place on the preload lists is asked about.
 ///
 /// # Errors
 /// The first failure, when nobody answered over HTTPS.
-pub(super) fn read(looks: Vec<Look>) -> Result<Readings, Failure> {
+pub(super) fn read(looks: Vec<Look>, host: &str) -> Result<Readings, Failure> {
     let (looks, unrouted): (Vec<_>, Vec<_>) = split_unrouted(looks);
     let count = looks.len();
     let seen: Vec<&Seen> = looks.iter().filter_map(|l| l.secure.as_ref().ok()).collect();
@@ -53,6 +54,7 @@ pub(super) fn read(looks: Vec<Look>) -> Result<Readings, Failure> {
         .number("looks", number(count))
         .number("reachable", 100.0 * number(seen.len()) / number(count))
         .note("a header over plain HTTP counts for nothing, and was not looked at");
+    readings = preload::add(readings, looks.iter().filter(|l| l.name == host));
     for look in &looks {
         let (says, odd) = says(look);
         readings = readings.part(&look.subject, says, odd);
@@ -166,7 +168,7 @@ mod tests {
         for (row, secure, present, valid, subdomains, age) in rows {
             let looks = secure.into_iter().enumerate();
             let looks = looks.map(|(i, s)| look(&format!("n{i}"), s, redirect(301)));
-            let r = read(looks.collect()).expect(row);
+            let r = read(looks.collect(), "n0").expect(row);
             assert_eq!(r.get("present"), present.map(Value::Flag).as_ref(), "{row}");
             assert_eq!(r.get("valid"), valid.map(Value::Flag).as_ref(), "{row}");
             let found = r.get("include_subdomains");
@@ -196,7 +198,7 @@ mod tests {
         ];
         for (row, plain, redirects, closed, guarded) in rows {
             let looks = plain.into_iter().map(|p| look("x", kept(1), p)).collect();
-            let r = read(looks).expect(row);
+            let r = read(looks, "x").expect(row);
             assert_eq!(r.get("redirects_to_https"), redirects.map(Value::Flag).as_ref(), "{row}");
             assert_eq!(r.get("http_closed"), closed.map(Value::Flag).as_ref(), "{row}");
             assert_eq!(r.get("http_guarded"), guarded.map(Value::Flag).as_ref(), "{row}");
@@ -211,13 +213,13 @@ mod tests {
                 look(other, failed(Cause::LocalFault), failed(Cause::LocalFault)),
             ]
         };
-        let r = read(looks("a")).expect("readings");
+        let r = read(looks("a"), "a").expect("readings");
         assert_eq!(r.get("reachable"), Some(&Value::Number(100.0)));
         assert_eq!(r.get("redirects_to_https"), Some(&Value::Flag(true)));
-        let r = read(looks("b")).expect("readings");
+        let r = read(looks("b"), "a").expect("readings");
         assert_eq!(r.get("reachable"), Some(&Value::Number(50.0)));
         assert_eq!(r.get("present"), None);
-        let failure = read(looks("b").split_off(1)).expect_err("nobody answered");
+        let failure = read(looks("b").split_off(1), "a").expect_err("nobody answered");
         assert_eq!(failure.cause, Cause::LocalFault);
     }
 }

@@ -57,6 +57,11 @@ impl Request {
         let method = plan.method.clone();
         Ok(Self { method, headers, body, redirects: plan.redirects, max_body: plan.max_body })
     }
+
+    /// The headers that the target itself is sent.
+    pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        self.headers.iter().map(|h| (h.name.clone(), h.value.clone())).collect()
+    }
 }
 
 /// The answer at the end.

@@ -13,6 +13,7 @@ use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName};
 
 use super::exchange::Answer;
 use super::json::JsonReading;
+use super::timing::PHASES;
 use crate::secret::shown_url;
 
 /// What becomes of a fact of several targets.
@@ -46,6 +47,8 @@ pub(super) struct Facts {
     pub(super) json: Vec<(Name, JsonReading)>,
     pub(super) matches: Vec<(Name, Regex)>,
     pub(super) headers: Vec<(Name, HeaderName)>,
+    /// Whether each phase is timed as well.
+    pub(super) timings: bool,
 }
 
 /// The facts of one answer.
@@ -85,6 +88,9 @@ impl Facts {
             ),
             own("body", Text, Several::Set, "the body, if it has at most 500 characters"),
         ];
+        if self.timings {
+            facts.extend(PHASES.map(|(name, doc)| own(name, time, Several::Highest, doc)));
+        }
         let declared = |name: &Name, kind, doc: String| {
             let several = match kind {
                 Number(_) => Several::Both,

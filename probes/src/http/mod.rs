@@ -9,7 +9,9 @@ mod json;
 #[cfg(test)]
 mod live;
 mod settings;
+mod timing;
 mod verdict;
+pub(crate) mod wire;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -111,9 +113,10 @@ impl Http {
         let pin = address.map(|address| Pin { host, address });
         let client = Client::new(tls, pin, cx)?;
         let answer = exchange::exchange(&client, url, request).await?;
-        Ok(Seen {
-            ok: self.plan.is_ok(answer.status),
-            facts: self.plan.facts.read(&answer, cx.now),
-        })
+        let mut facts = self.plan.facts.read(&answer, cx.now);
+        if self.plan.facts.timings {
+            timing::add(&mut facts, &self.plan, url, address, request, tls, cx).await;
+        }
+        Ok(Seen { ok: self.plan.is_ok(answer.status), facts })
     }
 }

@@ -77,6 +77,10 @@ pub struct Settings {
     /// A PEM file of roots that are trusted besides the public ones, relative to the launch file.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// Whether each phase of a request is timed: by one more request to each target, over HTTP/1.1 and a connection of
+    /// its own. Not with `post`.
+    #[serde(default)]
+    pub timings: bool,
 }
 
 fn default_body() -> u32 {
@@ -189,6 +193,9 @@ impl Settings {
         }
         if self.body.is_some() && self.method != Method::Post {
             problems.push(Problem::at("body", "a body is sent with `method: post` only"));
+        }
+        if self.timings && self.method == Method::Post {
+            problems.push(Problem::at("timings", "a second request would be a second post"));
         }
         if self.redirects > MAX_REDIRECTS {
             let message = format!("{} redirects are more than {MAX_REDIRECTS}", self.redirects);

@@ -1,6 +1,6 @@
 //! What a presented certificate chain says: names, dates, key and signature, and whether it is trusted at an instant.
 //!
-//! Pure: the chain, the roots and the time are handed in. Revocation is not looked at.
+//! Pure: the chain, the roots and the times are handed in. Of revocation it knows what the server stapled.
 
 use std::net::IpAddr;
 
@@ -17,6 +17,10 @@ use x509_parser::objects::{oid_registry, oid2sn};
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
+use super::chain::{self, Shape, issuers};
+use super::lifetime::{Lifetime, When};
+use super::ocsp::{self, Staple};
+
 /// Signature algorithms that no longer prove anything: MD2, MD5 and SHA-1 with RSA, SHA-1 with DSA and ECDSA.
 const BROKEN_SIGNATURES: [&str; 7] = [
     "1.2.840.113549.1.1.2",
@@ -27,6 +31,9 @@ const BROKEN_SIGNATURES: [&str; 7] = [
     "1.2.840.10045.4.1",
     "1.3.14.3.2.26",
 ];
+
+/// The extension that names features of TLS which the server must have.
+const TLS_FEATURES: &str = "1.3.6.1.5.5.7.1.24";
 
 /// The facts of one presented chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +56,20 @@ pub(super) struct Facts {
     pub(super) signature: String,
     /// Whether neither the leaf nor an intermediate is signed with MD5 or SHA-1.
     pub(super) signature_strong: bool,
+    /// Whether a path to a root is valid now, whatever the names.
+    pub(super) valid_now: bool,
+    /// Whether one is at the go-live, or now where that is over; nothing where none is planned.
+    pub(super) valid_at_go_live: Option<bool>,
+    /// Whether one is so long after that as it must last.
+    pub(super) valid_later: bool,
+    /// The leaf's own dates.
+    pub(super) lifetime: Lifetime,
+    /// The shape of the chain.
+    pub(super) shape: Shape,
+    /// What the server stapled about revocation.
+    pub(super) staple: Staple,
+    /// Whether the leaf obliges the server to staple.
+    pub(super) must_staple: bool,
 }
 
 /// Against what a chain is judged.
@@ -57,19 +78,23 @@ pub(super) struct Judge<'a> {
     pub(super) roots: &'a RootCertStore,
     /// The signature algorithms of the TLS provider.
     pub(super) algorithms: WebPkiSupportedAlgorithms,
-    /// The instant of the judgement.
-    pub(super) now: Timestamp,
+    /// The instants of the judgement.
+    pub(super) when: When,
     /// The name that a client would ask for.
     pub(super) server_name: &'a str,
     /// Every name that must be covered, the server's among them.
     pub(super) names: &'a [String],
 }
 
-/// Reads a presented chain, the leaf first.
+/// Reads a presented chain, the leaf first, and what was stapled to it.
 ///
 /// # Errors
 /// A bad response when there is no leaf, or it cannot be parsed.
-pub(super) fn read(chain: &[CertificateDer<'_>], judge: &Judge<'_>) -> Result<Facts, Failure> {
+pub(super) fn read(
+    chain: &[CertificateDer<'_>],
+    staple: &[u8],
+    judge: &Judge<'_>,
+) -> Result<Facts, Failure> {
     let bad = |why: &str| Failure::new(Cause::BadResponse, format!("the certificate {why}"));
     let parsed = chain
         .iter()
@@ -80,7 +105,11 @@ pub(super) fn read(chain: &[CertificateDer<'_>], judge: &Judge<'_>) -> Result<Fa
     let alternatives = Alternatives::of(leaf);
     let missing: Vec<String> =
         judge.names.iter().filter(|name| !alternatives.cover(name)).cloned().collect();
-    let trust_error = path_error(chain, judge, judge.now).or_else(|| {
+    let when = judge.when;
+    let now_error = path_error(chain, judge, when.now);
+    let valid_now = now_error.is_none();
+    let valid_at = |at| path_error(chain, judge, at).is_none();
+    let trust_error = now_error.or_else(|| {
         (!alternatives.cover(judge.server_name))
             .then(|| format!("it does not cover the name {}", judge.server_name))
     });
@@ -103,6 +132,13 @@ pub(super) fn read(chain: &[CertificateDer<'_>], judge: &Judge<'_>) -> Result<Fa
             let id = c.signature_algorithm.algorithm.to_id_string();
             !BROKEN_SIGNATURES.contains(&id.as_str())
         }),
+        valid_now,
+        valid_at_go_live: when.go_live.map(|_| valid_at(when.start())),
+        valid_later: valid_at(when.later()),
+        lifetime: Lifetime { from: start(leaf), to: end(leaf) },
+        shape: chain::shape(&parsed, judge.roots),
+        staple: ocsp::read(staple, &parsed, judge.roots, judge.algorithms, when.now),
+        must_staple: must_staple(leaf),
     })
 }
 
@@ -148,17 +184,17 @@ fn path_expiry(
     })
 }
 
-/// The presented certificates on the way up from the leaf by issuer and subject, without the leaf.
-fn issuers<'c, 'd>(parsed: &'c [X509Certificate<'d>]) -> Vec<&'c X509Certificate<'d>> {
-    let mut way: Vec<&X509Certificate<'d>> = Vec::new();
-    let Some((leaf, rest)) = parsed.split_first() else { return way };
-    let mut below = leaf;
-    while way.len() < rest.len() && below.subject() != below.issuer() {
-        let Some(above) = rest.iter().find(|c| c.subject() == below.issuer()) else { break };
-        way.push(above);
-        below = above;
-    }
-    way
+/// Whether a certificate asks for the TLS feature `status_request` (RFC 7633).
+fn must_staple(leaf: &X509Certificate<'_>) -> bool {
+    let features = leaf.extensions().iter().find(|e| e.oid.to_id_string() == TLS_FEATURES);
+    // A sequence of integers, of which 5 is the one; 17 is its second version.
+    let list = features.and_then(|e| super::der::inside(e.value)).unwrap_or_default();
+    let mut der = super::der::Der::new(list);
+    std::iter::from_fn(|| der.any()).any(|number| matches!(number.body, [5 | 17]))
+}
+
+fn start(certificate: &X509Certificate<'_>) -> Timestamp {
+    Timestamp::from_second(certificate.validity().not_before.timestamp()).unwrap_or(Timestamp::MIN)
 }
 
 fn end(certificate: &X509Certificate<'_>) -> Timestamp {
@@ -289,16 +325,22 @@ I2YuHm3qoRsr5x4dhRnfDb9os2cwL+kxpRJJjoM=
         let judge = Judge {
             roots: &RootCertStore::empty(),
             algorithms: provider.signature_verification_algorithms,
-            now: "2026-12-01T00:00:00Z".parse().expect("a timestamp"),
+            when: When {
+                now: "2026-12-01T00:00:00Z".parse().expect("a timestamp"),
+                go_live: None,
+                needed: std::time::Duration::from_secs(90 * 86_400),
+            },
             server_name: "weak.example",
             names: &["WEAK.example".into(), "192.0.2.1".into(), "192.0.2.2".into()],
         };
-        let facts = read(&chain, &judge).expect("it can be read");
+        let facts = read(&chain, &[], &judge).expect("it can be read");
         assert_eq!((facts.key.as_str(), facts.key_strong), ("RSA 1024", false));
         assert_eq!(facts.signature, "sha1WithRSAEncryption");
         assert!(!facts.signature_strong);
         assert_eq!(facts.missing, ["192.0.2.2"]);
         assert_eq!(facts.expires.to_string(), "2036-11-20T15:27:16Z");
         assert!(facts.trust_error.is_some());
+        assert!(!facts.valid_now && !facts.valid_later && !facts.must_staple);
+        assert_eq!((facts.shape.length, facts.shape.missing.as_str()), (1, ""));
     }
 }

@@ -23,23 +23,36 @@ use crate::probe::Context;
 pub(super) struct Presented {
     /// The certificates, the leaf first.
     pub(super) chain: Vec<CertificateDer<'static>>,
+    /// The answer about revocation that came along; empty if none did.
+    pub(super) staple: Vec<u8>,
     /// The protocol that was agreed on: `TLS 1.3`.
     pub(super) protocol: &'static str,
 }
 
-/// Shakes hands with `address`, asking for `name`, within `within`.
+/// What the client says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Hello {
+    /// The name that is asked for.
+    pub(super) name: ServerName<'static>,
+    /// Whether the server is told that name (SNI).
+    pub(super) tells_name: bool,
+    /// The algorithms.
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+/// Shakes hands with `address` within `within`.
 ///
 /// # Errors
 /// No connection, no answer in time, or an answer that is no handshake; an alert is named.
 pub(super) async fn shake(
     cx: &Context,
     address: SocketAddr,
-    name: ServerName<'static>,
-    provider: Arc<CryptoProvider>,
+    hello: Hello,
     within: Duration,
 ) -> Result<Presented, Failure> {
     let until = Instant::now() + within;
-    let recorder = Arc::new(Recorder { provider: provider.clone(), chain: OnceLock::new() });
+    let Hello { name, tells_name, provider } = hello;
+    let recorder = Arc::new(Recorder { provider: provider.clone(), sent: OnceLock::new() });
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| Failure::new(Cause::ProbeError, e.to_string()))?
@@ -48,23 +61,29 @@ pub(super) async fn shake(
         .with_no_client_auth();
     // A resumed handshake presents no certificate.
     config.resumption = Resumption::disabled();
+    config.enable_sni = tells_name;
     let stream = dial::connect(cx, address, within).await?;
     let connector = TlsConnector::from(Arc::new(config));
+    let began = Instant::now();
     let stream = match timeout_at(until, connector.connect(name, stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(e)) => return Err(fault(address, &e)),
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(e)) => Err(fault(address, &e)),
         Err(_) => {
             let message = format!("{address} did not complete the handshake in time");
-            return Err(Failure::new(Cause::Timeout, message));
+            Err(Failure::new(Cause::Timeout, message))
         }
     };
+    let asked = if tells_name { "a TLS handshake" } else { "a TLS handshake without a name" };
+    let came = stream.as_ref().err().map_or_else(|| "completed".to_owned(), ToString::to_string);
+    cx.trail.note(address, asked, came, began.elapsed());
+    let stream = stream?;
     let protocol = match stream.get_ref().1.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
         _ => "unknown",
     };
-    let chain = recorder.chain.get().cloned().unwrap_or_default();
-    Ok(Presented { chain, protocol })
+    let (chain, staple) = recorder.sent.get().cloned().unwrap_or_default();
+    Ok(Presented { chain, staple, protocol })
 }
 
 fn fault(address: SocketAddr, error: &std::io::Error) -> Failure {
@@ -83,11 +102,14 @@ fn fault(address: SocketAddr, error: &std::io::Error) -> Failure {
     }
 }
 
-/// A verifier that keeps the chain and lets the handshake go on.
+/// A chain, and what was stapled to it.
+type Sent = (Vec<CertificateDer<'static>>, Vec<u8>);
+
+/// A verifier that keeps what was sent and lets the handshake go on.
 #[derive(Debug)]
 struct Recorder {
     provider: Arc<CryptoProvider>,
-    chain: OnceLock<Vec<CertificateDer<'static>>>,
+    sent: OnceLock<Sent>,
 }
 
 impl ServerCertVerifier for Recorder {
@@ -96,11 +118,12 @@ impl ServerCertVerifier for Recorder {
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _: &ServerName<'_>,
-        _: &[u8],
+        staple: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = std::iter::once(leaf).chain(intermediates);
-        self.chain.get_or_init(|| chain.map(|c| c.clone().into_owned()).collect());
+        self.sent
+            .get_or_init(|| (chain.map(|c| c.clone().into_owned()).collect(), staple.to_vec()));
         Ok(ServerCertVerified::assertion())
     }
 

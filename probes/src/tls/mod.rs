@@ -1,12 +1,16 @@
 //! `tls`: the certificate that every address of a host presents: how long it lasts, for whom it holds, who vouches.
 //!
-//! It completes one handshake per address and sends nothing over it. It does not look at revocation, at weaker
-//! protocols that a server may offer beside the one agreed on, or at what is served.
+//! It completes one handshake per address and sends nothing over it. Of revocation it knows what the server staples;
+//! it looks neither at weaker protocols that a server may offer beside the one agreed on, nor at what is served.
 
 pub(crate) mod certificate;
+mod chain;
+mod der;
 mod handshake;
+mod lifetime;
 #[cfg(test)]
 mod live;
+mod ocsp;
 mod verdict;
 
 use std::net::SocketAddr;
@@ -17,7 +21,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::problem::{KeyPath, Problem};
-use launchgate_core::reading::{ReadingSpec, ReadingType, Readings, Unit};
+use launchgate_core::reading::{ReadingSpec, Readings};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -25,15 +29,22 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
 
 use crate::dial;
 use crate::probe::{Context, Probe};
-use verdict::Looked;
+use handshake::Hello;
+use lifetime::When;
+use verdict::{Looked, Nameless};
 
 /// The largest file of extra roots, in bytes.
 const MAX_CA_FILE: u64 = 1024 * 1024;
 /// The most names that one certificate may be asked to cover.
 const MAX_NAMES: usize = 200;
+/// For how many days after the go-live a certificate must last if the settings do not say.
+const DAYS: u16 = 90;
+/// The most days that can be asked for.
+const MAX_DAYS: u16 = 825;
 
 /// Settings of the `tls` probe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,6 +69,13 @@ pub struct Settings {
     /// The name that is asked for and judged by (SNI), where it is not the host.
     #[serde(default)]
     pub server_name: Option<String>,
+    /// How many days after the go-live (or after now, where none is planned) a path to a root must still be valid, for
+    /// `valid_later`, `required` and `policy_unsatisfiable`; 90 if not given, 825 at most.
+    #[serde(default = "days")]
+    pub min_days: u16,
+    /// Whether each address is also asked without a name, as clients without SNI ask: one more handshake for each.
+    #[serde(default)]
+    pub without_sni: bool,
 }
 
 /// One text or a list of them.
@@ -74,6 +92,10 @@ fn https() -> u16 {
     443
 }
 
+fn days() -> u16 {
+    DAYS
+}
+
 /// The `tls` probe; see the module's documentation.
 #[derive(Debug)]
 pub struct Tls {
@@ -83,6 +105,8 @@ pub struct Tls {
     server_name: ServerName<'static>,
     names: Vec<String>,
     ca_file: Option<PathBuf>,
+    needed: Duration,
+    without_sni: bool,
     provider: Arc<CryptoProvider>,
 }
 
@@ -102,6 +126,9 @@ names: [shop.example, www.shop.example]
         let server_name = ServerName::try_from(asked.clone()).ok();
         if server_name.is_none() {
             problems.push(Problem::at(key, format!("`{asked}` is neither a name nor an address")));
+        }
+        if settings.min_days > MAX_DAYS {
+            problems.push(Problem::at("min_days", format!("more than {MAX_DAYS} days")));
         }
         if settings.names.len() > MAX_NAMES {
             let message = format!("{} names are more than {MAX_NAMES}", settings.names.len());
@@ -126,6 +153,8 @@ names: [shop.example, www.shop.example]
                 server_name,
                 names,
                 ca_file: settings.ca_file,
+                needed: Duration::from_secs(u64::from(settings.min_days) * 86_400),
+                without_sni: settings.without_sni,
                 provider: Arc::new(aws_lc_rs::default_provider()),
             }),
             _ => Err(problems),
@@ -133,26 +162,7 @@ names: [shop.example, www.shop.example]
     }
 
     fn readings(&self) -> Vec<ReadingSpec> {
-        use ReadingType::{Flag, Number, Text, Texts};
-        let spec = ReadingSpec::new;
-        let time = Number(Unit::Time);
-        vec![
-            spec("days_left", time, "time until the best path of the first chain to end does so"),
-            spec("days_left_at_go_live", time, "what is left of that at the planned go-live"),
-            spec("trusted", Flag, "whether a client would accept every chain for the name, now"),
-            spec("trust_error", Text, "why it would not; empty when it would"),
-            spec("covers_names", Flag, "whether every certificate covers every required name"),
-            spec("missing_names", Texts, "the required names that some certificate lacks"),
-            spec("issuer", Text, "who issued the worst address's certificate"),
-            spec("subject", Text, "whom the worst address's certificate names"),
-            spec("key", Text, "the key of the worst address's certificate, such as `EC 256`"),
-            spec("key_strong", Flag, "whether every key has 2048 bits (RSA) or 256 (EC), or more"),
-            spec("signature", Text, "how the worst address's certificate is signed"),
-            spec("signature_strong", Flag, "whether no certificate is signed with MD5 or SHA-1"),
-            spec("protocol", Text, "the oldest protocol that an address agreed on"),
-            spec("addresses", Number(Unit::One), "the addresses that were looked at"),
-            spec("reachable", Number(Unit::Percent), "those that completed a handshake"),
-        ]
+        verdict::specs()
     }
 
     fn hosts(&self) -> Vec<String> {
@@ -170,11 +180,19 @@ names: [shop.example, www.shop.example]
         };
         let left = cx.remaining().mul_f64(0.9);
         let looks = addresses.into_iter().map(|address| self.look(address, &roots, cx, left));
-        verdict::read(&join_all(looks).await, cx.now, cx.go_live)
+        if !self.without_sni {
+            cx.trail.untested("what clients that tell no name (SNI) get: ask by `without_sni`");
+        }
+        cx.trail.untested("revocation, other than by what the server staples");
+        verdict::read(&join_all(looks).await, self.when(cx))
     }
 }
 
 impl Tls {
+    fn when(&self, cx: &Context) -> When {
+        When { now: cx.now, go_live: cx.go_live, needed: self.needed }
+    }
+
     async fn look(
         &self,
         address: SocketAddr,
@@ -182,21 +200,35 @@ impl Tls {
         cx: &Context,
         within: Duration,
     ) -> Looked {
-        let name = self.server_name.clone();
+        let hello = |tells_name| Hello {
+            name: self.server_name.clone(),
+            tells_name,
+            provider: self.provider.clone(),
+        };
         let server_name = self.server_name.to_str();
-        let outcome = handshake::shake(cx, address, name, self.provider.clone(), within).await;
+        let until = Instant::now() + within;
+        let share = if self.without_sni { within / 2 } else { within };
+        let outcome = handshake::shake(cx, address, hello(true), share).await;
         let judge = certificate::Judge {
             roots,
             algorithms: self.provider.signature_verification_algorithms,
-            now: cx.now,
+            when: self.when(cx),
             server_name: &server_name,
             names: &self.names,
         };
         let outcome = outcome.and_then(|presented| {
-            let facts = certificate::read(&presented.chain, &judge)?;
+            let facts = certificate::read(&presented.chain, &presented.staple, &judge)?;
             Ok((presented.protocol, facts))
         });
-        Looked { address, outcome }
+        let nameless = if self.without_sni && outcome.is_ok() {
+            let left = until.saturating_duration_since(Instant::now());
+            let presented = handshake::shake(cx, address, hello(false), left).await;
+            let facts = presented.and_then(|p| certificate::read(&p.chain, &p.staple, &judge));
+            Nameless::of(facts)
+        } else {
+            Nameless::NotAsked
+        };
+        Looked { address, outcome, nameless }
     }
 
     /// The public roots, and those of `ca_file`.
@@ -272,6 +304,11 @@ mod tests {
                 "a name among many",
                 json!({"host": "x.example", "names": ["*.x.example", "a b"]}),
                 "names[1]: `a b` is neither a name nor an address",
+            ),
+            (
+                "too many days",
+                json!({"host": "x.example", "min_days": 826}),
+                "min_days: more than 825 days",
             ),
             (
                 "a name for an address",
