@@ -237,7 +237,8 @@ impl Settings {
     }
 
     fn facts(&self, problems: &mut Vec<Problem>) -> Facts {
-        let mut facts = Facts { json: Vec::new(), matches: Vec::new(), headers: Vec::new() };
+        let (json, matches, headers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut facts = Facts { json, matches, headers, timings: self.timings };
         for (text, json) in &self.json {
             let path = KeyPath::root().entry("json").entry(text);
             if let Some((key, why)) = json.problem() {
@@ -280,7 +281,7 @@ fn unique(plan: &Plan, problems: &mut Vec<Problem>) {
             let declared = |key: &'static str, names: Vec<&Name>| {
                 names.iter().any(|n| spec.name.as_str().starts_with(n.as_str())).then_some(key)
             };
-            let Facts { json, matches, headers } = &plan.facts;
+            let Facts { json, matches, headers, timings: _ } = &plan.facts;
             let key = declared("header_readings", headers.iter().map(|(n, _)| n).collect())
                 .or_else(|| declared("matches", matches.iter().map(|(n, _)| n).collect()))
                 .or_else(|| declared("json", json.iter().map(|(n, _)| n).collect()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use launchgate_core::name::Name;
 use launchgate_core::observation::Failure;
-use launchgate_core::reading::{Value, number};
+use launchgate_core::reading::number;
 use reqwest::Url;
 use rustls::ClientConfig;
 
@@ -57,7 +57,7 @@ pub(super) async fn add(
             ];
             for ((name, _), time) in PHASES.into_iter().zip(each) {
                 if let Some(value) = time.as_ref().map(Duration::as_secs_f64).map(number) {
-                    let _: Option<Value> = found.values.insert(Name::of(name), value);
+                    found.values.insert(Name::of(name), value);
                 }
             }
         }

@@ -147,10 +147,9 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Answer<'_>> {
     }
     let certificates = basic.take(0xa0).and_then(|list| inside(list.body)).unwrap_or_default();
     let mut inner = Der::new(data.body);
-    // The version, if it is not the first.
-    drop(inner.take(0xa0));
-    // The responder, by name or by key.
-    inner.any()?;
+    // The version, if it is not the first; then the responder, by name or by key.
+    let version = inner.take(0xa0);
+    inner.any().or(version)?;
     // When it was made, which says nothing of when it holds.
     inner.take(0x18)?;
     let mut list = Der::new(inner.take(0x30)?.body);
@@ -235,7 +234,7 @@ impl Verifier {
         let (_, signature) = parts.take(0x03)?.body.split_first()?;
         let held =
             usage.value.ocsp_signing && valid && self.verify(key, algorithm, tbs.whole, signature);
-        if held { inside(parsed.public_key().raw) } else { None }
+        if held { inside(parsed.tbs_certificate.subject_pki.raw) } else { None }
     }
 
     /// Whether `signature` over `message` is that of `key`, the inside of a SubjectPublicKeyInfo.
