@@ -50,6 +50,7 @@ fn plan() -> Plan {
         launch: Name::of("big"),
         target: Name::of("big"),
         title: "Big".into(),
+        kind: None,
         version: "1".into(),
         previous_version: None,
         go_live: "2026-12-01T09:00:00+00:00[UTC]".parse().expect("a time"),

@@ -31,6 +31,8 @@ pub struct Plan {
     pub target: Name,
     /// The title for people.
     pub title: String,
+    /// What kind of launch it is, in the words of the file: a release, a migration, a new site.
+    pub kind: Option<String>,
     /// The version that is launched.
     pub version: String,
     /// The version to go back to.

@@ -22,6 +22,9 @@ pub struct Report {
     pub launch: Name,
     /// Its title.
     pub title: String,
+    /// What kind of launch it is, if its file says so.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// The version that is launched.
     pub version: String,
     /// Where the launch stands.
@@ -40,6 +43,12 @@ pub struct Report {
     pub go_live: String,
     /// Seconds until the planned go-live; negative after it.
     pub seconds_to_go_live: i64,
+    /// How long the launch window is, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<f64>,
+    /// When the window ends, in the launch's zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_ends: Option<String>,
     /// Why the verdict is not GO.
     pub blockers: Vec<Blocker>,
     /// What is wrong with launchgate itself: a launch file that does not compile, a store that cannot be written.

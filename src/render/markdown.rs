@@ -18,12 +18,12 @@ fn write(out: &mut String, report: &Report) -> Result {
     writeln!(out, "# {verdict} – {}\n", escape(&report.question))?;
     writeln!(
         out,
-        "**{}** · {} · version {} · {} · as of {:.0}\n",
-        escape(&report.title),
+        "**{}** · {} · {} · as of {:.0} · go-live {}\n",
+        escape(&words::about(report)),
         countdown(report.seconds_to_go_live),
-        escape(&report.version),
         report.phase.name(),
-        report.as_of
+        report.as_of,
+        escape(&words::schedule(report))
     )?;
     if !report.on_schedule {
         writeln!(out, "**Overdue:** {}\n", escape(&words::names(&report.overdue)))?;

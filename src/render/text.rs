@@ -79,14 +79,14 @@ impl Page {
         let verdict = self.badge(report.verdict.name(), 0, words::verdict(report.verdict));
         self.line(&format!("{verdict}  {}", tame(&report.question)));
         let facts = format!(
-            "{} · {} · version {} · {}",
-            tame(&report.title),
+            "{} · {} · {}",
+            words::about(report),
             countdown(report.seconds_to_go_live),
-            tame(&report.version),
             report.phase.name()
         );
         self.wrapped("", 0, &facts);
-        self.line(&format!("as of {:.0} · go-live {}", report.as_of, report.go_live));
+        let when = format!("as of {:.0} · go-live {}", report.as_of, words::schedule(report));
+        self.wrapped("", 0, &when);
         if !report.on_schedule {
             let late = self.toned("✗ overdue:", Tone::Bad);
             self.wrapped(&format!("{late} "), 11, &words::names(&report.overdue));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use launchgate_core::check::{Outcome, Reason};
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
 use launchgate_core::name::Name;
@@ -243,4 +243,21 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
         return "just now".to_owned();
     }
     format!("{} ago", format_duration(Duration::from_secs(age.as_secs())))
+}
+/// What a launch is, in a line: its title, its type if it has one, and its version.
+pub(crate) fn about(report: &Report) -> String {
+    let kind = report.kind.as_ref().map_or_else(String::new, |kind| format!(" · {}", tame(kind)));
+    format!("{}{kind} · version {}", tame(&report.title), tame(&report.version))
+}
+
+/// When it goes live, and until when the window is open.
+pub(crate) fn schedule(report: &Report) -> String {
+    let read = |text: &String| text.parse::<Zoned>().ok();
+    match (read(&report.go_live), report.window_ends.as_ref().and_then(read)) {
+        (Some(begins), Some(ends)) => {
+            let form = if begins.date() == ends.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+            format!("{}, window until {}", report.go_live, ends.strftime(form))
+        }
+        _ => report.go_live.clone(),
+    }
 }

@@ -67,6 +67,12 @@ impl State {
             overdue,
             as_of: now.wall,
             go_live: plan.go_live.to_string(),
+            kind: plan.kind.clone(),
+            window: plan.window.map(|window| window.as_secs_f64()),
+            window_ends: plan.window.and_then(|window| {
+                let window = jiff::SignedDuration::try_from(window).ok()?;
+                Some(plan.go_live.checked_add(window).ok()?.to_string())
+            }),
             seconds_to_go_live: plan.go_live.timestamp().duration_since(now.wall).as_secs(),
             blockers,
             alarms: self.alarms(now),

@@ -111,6 +111,7 @@ pub(crate) fn plan() -> Arc<Plan> {
         launch: Name::of("shop"),
         target: Name::of("shop"),
         title: "Shop".into(),
+        kind: None,
         version: "2.0".into(),
         previous_version: Some("1.9".into()),
         go_live: "2026-12-01T09:00:00+00:00[UTC]".parse().unwrap(),

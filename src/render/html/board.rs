@@ -37,10 +37,10 @@ fn headline(report: &Report) -> Markup {
             }
             p.countdown role="timer" {
                 span #countdown data-seconds=(report.seconds_to_go_live) { (countdown(report.seconds_to_go_live)) }
-                small { "Go-live " (report.go_live) }
+                small { "Go-live " (words::schedule(report)) }
             }
             div.what {
-                p { strong { (tame(&report.title)) } " · version " (tame(&report.version)) " · " (report.phase.name()) }
+                p { strong { (words::about(report)) } " · " (report.phase.name()) }
                 p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
                 p.fine {
                     "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }

@@ -90,6 +90,7 @@ impl<'a> Compiler<'a> {
                     launch,
                     target,
                     title: head.title,
+                    kind: head.kind,
                     version: head.version,
                     previous_version: head.previous_version,
                     go_live,

@@ -14,6 +14,9 @@ pub(super) struct Head {
     pub(super) launch: String,
     /// The title for people.
     pub(super) title: String,
+    /// What kind of launch it is, in your words: `release`, `database migration`, `new site`.
+    #[serde(default, rename = "type")]
+    pub(super) kind: Option<String>,
     /// The version that is launched. Quote it: `2.0` is a number.
     pub(super) version: String,
     /// The version to go back to.

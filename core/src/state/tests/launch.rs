@@ -93,6 +93,7 @@ pub(crate) fn plan() -> Plan {
         launch: Name::of("shop"),
         target: Name::of("shop"),
         title: "Shop".into(),
+        kind: None,
         version: "2.0".into(),
         previous_version: None,
         go_live: "2026-12-01T09:00:00+00:00[Europe/London]".parse().unwrap(),
