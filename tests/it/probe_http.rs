@@ -96,3 +96,28 @@ async fn redirects_and_fleets_are_judged() {
     let (truths, r) = judge(fleet, &expect).await.expect("readings");
     assert_eq!(truths, [Truth::False, Truth::True, Truth::True, Truth::False], "{r:?}");
 }
+
+#[tokio::test]
+async fn phases_are_timed_where_they_occur() {
+    if !(need("nginx") && need("openssl") && need("curl")) {
+        return;
+    }
+    let nginx = Nginx::start();
+    let mut secure = health(&nginx, Site::Tls(Flavour::Days91));
+    secure["timings"] = json!(true);
+    let expect = ["time_connect < 4s", "time_tls > 0s", "time_first_byte < 4s", "time_dns > 0s"];
+    let (truths, r) = judge(secure, &expect).await.expect("readings");
+    let unknown = Truth::Unknown(Cause::NoData);
+    assert_eq!(truths, [Truth::True, Truth::True, Truth::True, unknown], "{r:?}");
+    let number = |name: &str| match r.get(name) {
+        Some(launchgate_core::reading::Value::Number(seconds)) => *seconds,
+        other => panic!("{name}: {other:?}"),
+    };
+    let phases = number("time_connect") + number("time_tls") + number("time_first_byte");
+    assert!(phases <= number("time_total"), "{r:?}");
+
+    let mut plain = health(&nginx, Site::Plain);
+    plain["timings"] = json!(true);
+    let (truths, r) = judge(plain, &["time_total > 0s", "time_tls > 0s"]).await.expect("readings");
+    assert_eq!(truths, [Truth::True, unknown], "{r:?}");
+}

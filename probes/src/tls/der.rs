@@ -32,6 +32,15 @@ impl<'a> Der<'a> {
         })
     }
 
+    /// Passes over the next element if it has this tag.
+    pub(super) fn pass(&mut self, tag: u8) {
+        if let Some((element, rest)) = split(self.0)
+            && element.tag == tag
+        {
+            self.0 = rest;
+        }
+    }
+
     /// The next element, whatever it is.
     pub(super) fn any(&mut self) -> Option<Element<'a>> {
         let (element, rest) = split(self.0)?;

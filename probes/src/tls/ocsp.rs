@@ -148,8 +148,8 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Answer<'_>> {
     let certificates = basic.take(0xa0).and_then(|list| inside(list.body)).unwrap_or_default();
     let mut inner = Der::new(data.body);
     // The version, if it is not the first; then the responder, by name or by key.
-    let version = inner.take(0xa0);
-    inner.any().or(version)?;
+    inner.pass(0xa0);
+    inner.any()?;
     // When it was made, which says nothing of when it holds.
     inner.take(0x18)?;
     let mut list = Der::new(inner.take(0x30)?.body);

@@ -23,3 +23,4 @@ pub(crate) mod redis;
 pub(crate) mod restic;
 pub(crate) mod service;
 pub(crate) mod tls_zoo;
+pub(crate) mod web;

@@ -101,6 +101,42 @@ impl Pki {
         self.folder.join(&format!("{}.chain", flavour.name()))
     }
 
+    /// A leaf that obliges its server to staple, with its chain and its key.
+    pub(crate) fn must_staple(&self) -> (PathBuf, PathBuf) {
+        let folder = self.folder.path();
+        run(openssl(folder, &format!("req {NEW_KEY} -keyout must.key -out must.csr"))
+            .args(["-subj", "/CN=localhost", "-addext", "tlsfeature=status_request"])
+            .args(["-addext", "subjectAltName=DNS:www.example.test"]));
+        run(openssl(folder, "ca -batch -notext -config ca.cnf -days 91")
+            .args(["-in", "must.csr", "-out", "must.pem"]));
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("just written");
+        let chain = read("must.pem") + &read("int.pem");
+        (self.folder.write("must.chain", &chain), self.folder.join("must.key"))
+    }
+
+    /// What the authority's responder says of a leaf now, to be stapled; it says so for `days`.
+    pub(crate) fn staple(&self, flavour: Flavour, days: u8) -> PathBuf {
+        let (folder, name) = (self.folder.path(), flavour.name());
+        run(&mut openssl(
+            folder,
+            &format!("ocsp -issuer int.pem -cert {name}.pem -no_nonce -reqout {name}.ask"),
+        ));
+        run(&mut openssl(
+            folder,
+            &format!(
+                "ocsp -index db/index -rsigner int.pem -rkey int.key -CA int.pem -reqin {name}.ask \
+                 -respout {name}.staple -ndays {days}"
+            ),
+        ));
+        self.folder.join(&format!("{name}.staple"))
+    }
+
+    /// Revokes a leaf, for staples that are made afterwards.
+    pub(crate) fn revoke(&self, flavour: Flavour) {
+        let name = flavour.name();
+        run(&mut openssl(self.folder.path(), &format!("ca -config ca.cnf -revoke {name}.pem")));
+    }
+
     /// The leaf's private key.
     pub(crate) fn key(&self, flavour: Flavour) -> PathBuf {
         self.folder.join(&format!("{}.key", flavour.name()))
