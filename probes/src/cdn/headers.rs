@@ -173,7 +173,9 @@ mod tests {
 
     use super::*;
 
-    fn said(fields: &[(&'static str, &'static str)]) -> Said {
+    type Fields<'a> = &'a [(&'static str, &'static str)];
+
+    fn said(fields: Fields<'_>) -> Said {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -183,7 +185,7 @@ mod tests {
 
     #[test]
     fn evidence_is_taken_from_the_most_exact_header() {
-        let rows: [(&str, &[(&str, &str)], Option<(&str, bool)>); 13] = [
+        let rows: [(&str, Fields<'_>, Option<(&str, bool)>); 13] = [
             ("a hit", &[("cache-status", "Edge; hit; ttl=30")], Some(("cache-status", true))),
             ("a miss", &[("cache-status", "Edge; fwd=miss")], Some(("cache-status", false))),
             (
@@ -219,7 +221,7 @@ mod tests {
     fn freshness_is_that_of_the_most_targeted_header() {
         let all = ("cache-control", "max-age=60, s-maxage=120");
         let day = ("expires", "Wed, 02 Dec 2026 00:00:00 GMT");
-        let rows: [(&str, &[(&str, &str)], Option<(f64, &str)>); 11] = [
+        let rows: [(&str, Fields<'_>, Option<(f64, &str)>); 11] = [
             (
                 "targeted",
                 &[all, ("cdn-cache-control", "max-age=600")],
@@ -256,7 +258,7 @@ mod tests {
     #[test]
     fn what_may_be_kept_and_for_whom() {
         // Cacheable, immutable.
-        let rows: [(&str, &[(&str, &str)], bool, bool); 7] = [
+        let rows: [(&str, Fields<'_>, bool, bool); 7] = [
             ("an asset", &[("cache-control", "public, max-age=31536000, immutable")], true, true),
             ("too short", &[("cache-control", "max-age=86400, immutable")], true, false),
             ("asked again", &[("cache-control", "max-age=31536000")], true, false),

@@ -145,15 +145,14 @@ async fn open(
     let left = || until.saturating_duration_since(Instant::now());
     let host = ask.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = ask.url.port_or_known_default().unwrap_or_default();
-    let addresses = match ask.address {
-        Some(address) => vec![address],
-        None => {
-            let start = Instant::now();
-            let found = dial::resolve(cx, host, port, left()).await?;
-            let is_name = host.parse::<std::net::IpAddr>().is_err();
-            times.dns = is_name.then(|| start.elapsed());
-            found
-        }
+    let addresses = if let Some(address) = ask.address {
+        vec![address]
+    } else {
+        let start = Instant::now();
+        let found = dial::resolve(cx, host, port, left()).await?;
+        let is_name = host.parse::<std::net::IpAddr>().is_err();
+        times.dns = is_name.then(|| start.elapsed());
+        found
     };
     let mut last = Failure::new(Cause::Unreachable, format!("{host} has no address"));
     for address in addresses {
@@ -372,9 +371,12 @@ impl Reader {
 mod tests {
     use super::*;
 
+    /// A status and how many fields.
+    type Read = Option<(u16, usize)>;
+
     #[test]
     fn heads_are_read_or_refused() {
-        let rows: [(&str, &[u8], Option<(u16, usize)>); 9] = [
+        let rows: [(&str, &[u8], Read); 9] = [
             ("plain", b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n", Some((200, 1))),
             ("no reason", b"HTTP/1.1 204\r\n\r\n", Some((204, 0))),
             ("the older version", b"HTTP/1.0 301 x\r\nLocation:/y\r\n\r\n", Some((301, 1))),

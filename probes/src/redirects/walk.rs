@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use launchgate_core::observation::{Cause, Failure};
-use reqwest::header::{LOCATION, STRICT_TRANSPORT_SECURITY};
+use reqwest::header::{HeaderValue, LOCATION, STRICT_TRANSPORT_SECURITY};
 use reqwest::{Method, StatusCode, Url};
 use rustls::ClientConfig;
 
@@ -73,7 +73,7 @@ pub(super) async fn walk(
 async fn ask(client: &Client, url: &Url) -> Came {
     match client.send(client.request(Method::GET, url.clone())).await {
         Ok(response) => {
-            let location = response.headers().get(LOCATION).map(|v| v.as_bytes());
+            let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes);
             let first = response.headers().get(STRICT_TRANSPORT_SECURITY);
             let policy = first.and_then(|value| header::read(value.as_bytes()).ok());
             Came::Answer {

@@ -45,7 +45,7 @@ pub(super) fn shape(parsed: &[X509Certificate<'_>], roots: &RootCertStore) -> Sh
     if !ordered {
         faults.push("the certificates are not in the order of their issuers".to_owned());
     }
-    if rest.iter().any(|c| is_root(c)) {
+    if rest.iter().any(is_root) {
         faults.push("a root is sent along".to_owned());
     }
     let strays = rest.iter().filter(|c| !is_root(c) && !way.iter().any(|w| std::ptr::eq(*w, *c)));

@@ -92,7 +92,7 @@ pub(super) fn read(
     }
 }
 
-/// The keys that the leaf's issuer may have, each the inside of a SubjectPublicKeyInfo.
+/// The keys that the leaf's issuer may have, each the inside of a `SubjectPublicKeyInfo`.
 fn issuer_keys<'a>(
     leaf: &X509Certificate<'_>,
     chain: &'a [X509Certificate<'_>],
@@ -237,7 +237,7 @@ impl Verifier {
         if held { inside(parsed.tbs_certificate.subject_pki.raw) } else { None }
     }
 
-    /// Whether `signature` over `message` is that of `key`, the inside of a SubjectPublicKeyInfo.
+    /// Whether `signature` over `message` is that of `key`, the inside of a `SubjectPublicKeyInfo`.
     fn verify(&self, key: &[u8], algorithm: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let mut parts = Der::new(key);
         let (Some(kind), Some(bits)) = (parts.take(0x30), parts.take(0x03)) else { return false };
