@@ -174,6 +174,8 @@ mod tests {
     use super::*;
 
     type Fields<'a> = &'a [(&'static str, &'static str)];
+    type Hit = Option<(&'static str, bool)>;
+    type Fresh = Option<(f64, &'static str)>;
 
     fn said(fields: Fields<'_>) -> Said {
         let mut headers = HeaderMap::new();
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn evidence_is_taken_from_the_most_exact_header() {
-        let rows: [(&str, Fields<'_>, Option<(&str, bool)>); 13] = [
+        let rows: [(&str, Fields<'_>, Hit); 13] = [
             ("a hit", &[("cache-status", "Edge; hit; ttl=30")], Some(("cache-status", true))),
             ("a miss", &[("cache-status", "Edge; fwd=miss")], Some(("cache-status", false))),
             (
@@ -221,7 +223,7 @@ mod tests {
     fn freshness_is_that_of_the_most_targeted_header() {
         let all = ("cache-control", "max-age=60, s-maxage=120");
         let day = ("expires", "Wed, 02 Dec 2026 00:00:00 GMT");
-        let rows: [(&str, Fields<'_>, Option<(f64, &str)>); 11] = [
+        let rows: [(&str, Fields<'_>, Fresh); 11] = [
             (
                 "targeted",
                 &[all, ("cdn-cache-control", "max-age=600")],
