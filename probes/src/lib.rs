@@ -3,6 +3,8 @@
 //! Floor 1: probes observe and report [readings](launchgate_core::reading); they never see a threshold and never
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
+pub mod alert_routes;
+pub mod alerts;
 pub mod backup;
 mod bounded;
 pub mod captured;
@@ -48,6 +50,8 @@ pub use registry::{DynProbe, Registry};
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
     Registry::default()
+        .with::<alert_routes::AlertRoutes>()
+        .with::<alerts::Alerts>()
         .with::<backup::Backup>()
         .with::<cdn::Cdn>()
         .with::<dns::Dns>()

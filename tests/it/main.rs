@@ -9,6 +9,7 @@ mod demo;
 mod gate;
 mod launch_file;
 mod one_run;
+mod probe_alerts;
 mod probe_backup;
 mod probe_backup_barman;
 mod probe_backup_remote;

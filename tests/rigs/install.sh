@@ -9,6 +9,7 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 # command:package
 WANTED=(
   prometheus:prometheus
+  prometheus-alertmanager:prometheus-alertmanager
   prometheus-blackbox-exporter:prometheus-blackbox-exporter
   nsd:nsd
   unbound:unbound

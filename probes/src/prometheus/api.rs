@@ -64,6 +64,25 @@ impl<'a> Session<'a> {
         self.send(self.client.request(Method::POST, url.clone()).form(form), &url, limit).await
     }
 
+    /// Gets `path` below the address with this query, and takes at most `limit` bytes.
+    ///
+    /// # Errors
+    /// See [`Session::send`].
+    pub(crate) async fn get_below(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let mut url = self.access.below(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request =
+            self.client.request(Method::GET, url.clone()).header(ACCEPT, "application/json");
+        self.send(request, &url, limit).await
+    }
+
     /// Sends once.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! a temporary folder. Nothing here listens on, or asks, anything outside 127.0.0.0/8, and nothing
 //! here judges an answer: the tests do.
 
+pub(crate) mod alertmanager;
 pub(crate) mod barman;
 pub(crate) mod borg;
 pub(crate) mod canned;
