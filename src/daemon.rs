@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use launchgate_probes::builtin;
-use prometheus_client::metrics::histogram::Histogram;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -17,7 +16,7 @@ use crate::actions::Shims;
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::SharedStore;
 use crate::launch::{Launch, Shared};
-use crate::runner::Limits;
+use crate::runner::{Delays, Limits};
 use crate::settings::daemon::Settings;
 use crate::settings::launch::compile_file;
 use crate::store::{SqliteStore, StoreError};
@@ -96,7 +95,7 @@ impl Daemon {
         for (file, launch) in compiled {
             launches.push(Launch::start(file, launch, shared.clone()).await?);
         }
-        Ok(Self::serve(settings, store, listener, launches, limits.delay().clone()))
+        Ok(Self::serve(settings, store, listener, launches, limits.delays().clone()))
     }
 
     fn serve(
@@ -104,7 +103,7 @@ impl Daemon {
         store: SharedStore,
         listener: TcpListener,
         launches: Vec<Launch>,
-        delay: Histogram,
+        delays: Delays,
     ) -> Self {
         let handles: BTreeMap<_, _> =
             launches.iter().map(|l| (l.handle().launch().clone(), l.handle().clone())).collect();
@@ -114,7 +113,7 @@ impl Daemon {
             dev: settings.web.dev,
         };
         let address = listener.local_addr().unwrap_or(settings.web.listen);
-        let app = App::new(handles, store, tokens, settings.web.hosts.clone(), delay);
+        let app = App::new(handles, store, tokens, settings.web.hosts.clone(), delays);
         let stop = CancellationToken::new();
         let told = stop.clone();
         let web = tokio::spawn(async move {

@@ -5,22 +5,25 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use launchgate_probes::DynProbe;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The permits, shared by every launch of a daemon so that one host is not asked by all of them at once.
-#[derive(Debug)]
 pub struct Limits {
     all: Arc<Semaphore>,
     per_kind: usize,
     per_host: usize,
     kinds: Mutex<HashMap<String, Arc<Semaphore>>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
-    /// From when a look was due to when it began, in seconds.
-    delay: Histogram,
+    delays: Delays,
 }
+
+/// From when looks were due to when they began, in seconds, by lane.
+pub type Delays = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 
 /// The bounds of the delays, in seconds.
 const DELAYS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -50,7 +53,7 @@ impl Limits {
             per_host: per_host.max(1),
             kinds: Mutex::default(),
             hosts: Mutex::default(),
-            delay: Histogram::new(DELAYS),
+            delays: Delays::new_with_constructor(|| Histogram::new(DELAYS)),
         }
     }
 
@@ -82,9 +85,18 @@ impl Limits {
 }
 
 impl Limits {
+    /// Notes how late a look began.
+    pub fn began(&self, lane: Lane, after: Duration) {
+        let lane = match lane {
+            Lane::Quick => "quick",
+            Lane::Slow => "slow",
+        };
+        self.delays.get_or_create(&[("lane", lane)]).observe(after.as_secs_f64());
+    }
+
     /// How late looks began; every launch of a daemon adds to it.
-    pub fn delay(&self) -> &Histogram {
-        &self.delay
+    pub fn delays(&self) -> &Delays {
+        &self.delays
     }
 }
 

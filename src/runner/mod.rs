@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::canary::Canaries;
-pub use self::limits::{Lane, Limits};
+pub use self::limits::{Delays, Lane, Limits};
 pub use self::look::{Surroundings, look, look_back};
 pub use self::memories::Memories;
 use crate::clock::Clock;
@@ -144,7 +144,7 @@ impl Work {
         let (clock, seen) = (Arc::clone(&self.clock), self.seen.clone());
         async move {
             let permits = limits.acquire(&*looking.probe, lane).await;
-            limits.delay().observe(due.elapsed().as_secs_f64());
+            limits.began(lane, due.elapsed());
             let observation = look(&looking, &around, &*clock).await;
             drop(permits);
             let silent = |f: &Failure| f.cause == Cause::Timeout;

@@ -43,7 +43,7 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
         "launchgate_look_start_delay",
         delay,
         Unit::Seconds,
-        app.delay.clone(),
+        app.delays.clone(),
     );
     let families = Families::register(registry.sub_registry_with_prefix("launchgate"));
     for handle in app.launches.values() {

@@ -24,12 +24,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use launchgate_core::name::Name;
-use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::auth::Tokens;
 use crate::engine::{Handle, SharedStore};
+use crate::runner::Delays;
 
 /// An order's body may not be longer.
 const MAX_BODY: usize = 64 << 10;
@@ -52,7 +52,7 @@ pub struct App {
     /// When the daemon started.
     started: Timestamp,
     /// How late looks began.
-    delay: Histogram,
+    delays: Delays,
     /// Reports as JSON.
     written: Arc<written::Written>,
 }
@@ -64,7 +64,7 @@ impl App {
         store: SharedStore,
         tokens: Tokens,
         hosts: Vec<String>,
-        delay: Histogram,
+        delays: Delays,
     ) -> Self {
         Self {
             launches: Arc::new(launches),
@@ -73,7 +73,7 @@ impl App {
             hosts: Arc::new(hosts),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             started: Timestamp::now(),
-            delay,
+            delays,
             written: Arc::default(),
         }
     }

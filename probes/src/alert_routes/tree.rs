@@ -164,10 +164,13 @@ receivers:
 - {name: infra, slack_configs: []}
 "#;
 
+    /// A row's name, the labels of an alert, and the receivers that it reaches.
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
     #[test]
     fn alerts_go_where_alertmanager_sends_them() {
         let tree = Tree::parse(CONFIG).expect("a configuration");
-        let rows: [(&str, &[(&str, &str)], &[&str]); 7] = [
+        let rows: [Row<'_>; 7] = [
             ("nothing fits", &[("team", "x")], &["nobody"]),
             ("the first and on", &[("severity", "page")], &["audit"]),
             ("both", &[("severity", "critical"), ("team", "shop")], &["audit", "pager"]),

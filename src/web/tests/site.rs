@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use launchgate_core::name::Name;
-use prometheus_client::metrics::histogram::Histogram;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -134,7 +133,7 @@ impl Site {
             store,
             tokens,
             vec!["gate.example".to_owned()],
-            Histogram::new([1.0]),
+            crate::runner::Limits::default().delays().clone(),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
         let address = listener.local_addr().expect("it is bound");
