@@ -16,10 +16,11 @@ use crate::actions::Shims;
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::SharedStore;
 use crate::launch::{Launch, Shared};
-use crate::runner::{Delays, Limits};
+use crate::runner::Limits;
 use crate::settings::daemon::Settings;
 use crate::settings::launch::compile_file;
 use crate::store::{SqliteStore, StoreError};
+use crate::telemetry::Delays;
 use crate::web::auth::Tokens;
 use crate::web::{App, router};
 

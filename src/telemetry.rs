@@ -3,6 +3,11 @@
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::daemon::{Log, LogFormat};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+
+/// From when looks were due to when they began, in seconds, by lane.
+pub type Delays = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 
 /// Starts to log.
 ///

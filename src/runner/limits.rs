@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use launchgate_probes::DynProbe;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::telemetry::Delays;
 
 /// The permits, shared by every launch of a daemon so that one host is not asked by all of them at once.
 pub struct Limits {
@@ -21,9 +22,6 @@ pub struct Limits {
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
     delays: Delays,
 }
-
-/// From when looks were due to when they began, in seconds, by lane.
-pub type Delays = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 
 /// The bounds of the delays, in seconds.
 const DELAYS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];

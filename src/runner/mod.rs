@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::canary::Canaries;
-pub use self::limits::{Delays, Lane, Limits};
+pub use self::limits::{Lane, Limits};
 pub use self::look::{Surroundings, look, look_back};
 pub use self::memories::Memories;
 use crate::clock::Clock;

@@ -29,7 +29,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::auth::Tokens;
 use crate::engine::{Handle, SharedStore};
-use crate::runner::Delays;
+use crate::telemetry::Delays;
 
 /// An order's body may not be longer.
 const MAX_BODY: usize = 64 << 10;

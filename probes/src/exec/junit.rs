@@ -59,7 +59,8 @@ pub fn read(text: &str) -> Result<Tally, Failure> {
         if own {
             tally.fail(suite.attribute("name").unwrap_or("a suite"));
         }
-        let failures = announced("failures").unwrap_or(0) + announced("errors").unwrap_or(0);
+        let failures =
+            announced("failures").unwrap_or(0).saturating_add(announced("errors").unwrap_or(0));
         if failures > 0 && tally.failures == 0 {
             tally.incomplete = Some(format!("it announces {failures} failures and tells of none"));
         }
