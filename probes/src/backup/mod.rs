@@ -1,7 +1,7 @@
 //! `backup`: how old the last *good* backup is in every repository, by the time at which it ended, whether its size is
 //! sane, how far back one can go, and for how long there is room.
 //!
-//! Each tool has a file that brings what the tool says into [one form](listing); [one place](judge) makes readings of it.
+//! Each tool has a file that brings what the tool says into one form (`listing`); one place (`judge`) makes readings of it.
 //! It restores nothing: that a backup can be read back is for a person to try and to sign.
 
 mod barman;
