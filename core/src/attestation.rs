@@ -21,6 +21,10 @@ pub struct SignOffRule {
     pub evidence_required: bool,
     /// How long a signature counts; without it, for good.
     pub valid_for: Option<Duration>,
+    /// What a signature records, such as `measured_peak`: each needs a value.
+    pub record: Vec<Name>,
+    /// The sign-offs whose signers do not count here: who did the work does not accept it.
+    pub apart_from: Vec<CheckPath>,
 }
 
 /// What a person said.
@@ -46,6 +50,9 @@ pub struct SignOff {
     pub evidence: Option<String>,
     /// A remark.
     pub note: Option<String>,
+    /// What was recorded with it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<Name, String>,
     /// When.
     pub at: Timestamp,
     /// The launch version that they saw; a signature counts for no other.
@@ -73,9 +80,57 @@ pub enum SignOffError {
         /// The check.
         check: CheckPath,
     },
+    /// The person has signed what this is to be apart from.
+    #[error("{person} signed `{other}`, and `{check}` is for somebody else to sign")]
+    NotApart {
+        /// Who tried.
+        person: Name,
+        /// What they signed before.
+        other: CheckPath,
+        /// The check.
+        check: CheckPath,
+    },
+    /// A value is missing.
+    #[error("`{check}` records {}: give a value for each", .missing.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))]
+    ValueMissing {
+        /// The check.
+        check: CheckPath,
+        /// The values that are not there.
+        missing: Vec<Name>,
+    },
+    /// A value has no place.
+    #[error("`{check}` records no `{value}`")]
+    NoSuchValue {
+        /// The check.
+        check: CheckPath,
+        /// The value.
+        value: Name,
+    },
     /// Evidence is missing.
     #[error("`{0}` takes evidence, such as a link")]
     EvidenceMissing(CheckPath),
+}
+
+/// Whether a sign-off brings what its rule asks for. A rejection needs no evidence and no values.
+///
+/// # Errors
+/// Evidence or a value is missing, or a value has no place.
+pub fn complete(rule: &SignOffRule, said: &SignOff) -> Result<(), SignOffError> {
+    let unknown = said.values.keys().find(|value| !rule.record.contains(value));
+    if let Some(value) = unknown {
+        let (check, value) = (said.check.clone(), value.clone());
+        return Err(SignOffError::NoSuchValue { check, value });
+    }
+    let evident = said.evidence.as_ref().is_some_and(|text| !text.trim().is_empty());
+    if rule.evidence_required && !evident {
+        return Err(SignOffError::EvidenceMissing(said.check.clone()));
+    }
+    let given = |name: &&Name| said.values.get(*name).is_some_and(|value| !value.trim().is_empty());
+    let missing: Vec<Name> = rule.record.iter().filter(|name| !given(name)).cloned().collect();
+    if missing.is_empty() || said.decision == Decision::Rejected {
+        return Ok(());
+    }
+    Err(SignOffError::ValueMissing { check: said.check.clone(), missing })
 }
 
 /// Judges a sign-off check: rejected if the newest word of one of its people is a rejection, else a pass when enough
@@ -107,7 +162,11 @@ pub fn judge<'s>(
             let valid = rule.valid_for.map(format_duration).unwrap_or_default();
             lost.push(format!("{person} signed more than {valid} ago"));
         } else {
-            approved.push(format!("{person} at {:.0}", sign_off.at));
+            let values: Vec<String> =
+                sign_off.values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            let recorded =
+                if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
+            approved.push(format!("{person} at {:.0}{recorded}", sign_off.at));
         }
     }
     if approved.len() >= rule.quorum as usize {

@@ -231,6 +231,8 @@ pub fn audited(record: &Record, before: Option<&trigger::Memory>) -> Option<&'st
         Record::SignedOff(_) => Some("sign_off"),
         Record::Reached(_) => Some("milestone"),
         Record::Rehearsed(_) => Some("rehearsal"),
+        Record::Waived(_) => Some("waiver"),
+        Record::GoNoGo(_) => Some("decision"),
         Record::Trigger { memory, .. } => {
             let new = trigger::Memory::default();
             has_turned(before.unwrap_or(&new), memory).then_some("trigger")

@@ -107,6 +107,8 @@ pub enum Outcome {
     Warn,
     /// An expectation does not hold, or a sign-off was rejected.
     Fail,
+    /// It does not pass, and a person has accepted that for a time.
+    Waived,
     /// There is no answer.
     Unknown(Reason),
 }
@@ -118,6 +120,7 @@ impl Outcome {
             Self::Pass => "pass",
             Self::Warn => "warn",
             Self::Fail => "fail",
+            Self::Waived => "waived",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -236,7 +239,7 @@ impl Memory {
             Outcome::Pass | Outcome::Warn => {
                 (self.fails, self.passes) = (0, self.passes.saturating_add(1));
             }
-            Outcome::Unknown(_) => (self.fails, self.passes) = (0, 0),
+            Outcome::Unknown(_) | Outcome::Waived => (self.fails, self.passes) = (0, 0),
         }
         let before = self.finding.as_ref().map(|f| f.outcome);
         let damped = match (raw.outcome, before) {

@@ -141,7 +141,7 @@ pub fn decide<'f>(
             continue;
         }
         let (verdict, why) = match outcome {
-            Outcome::Pass | Outcome::Warn => continue,
+            Outcome::Pass | Outcome::Warn | Outcome::Waived => continue,
             Outcome::Fail => (Verdict::NoGo, Why::Failed),
             Outcome::Unknown(reason) => (Verdict::Hold, why(reason)),
         };

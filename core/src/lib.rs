@@ -7,6 +7,7 @@
 pub mod attestation;
 pub mod audit;
 pub mod check;
+pub mod decision;
 pub mod expectation;
 pub mod gate;
 pub mod message;
@@ -27,3 +28,4 @@ pub mod state;
 pub mod target;
 pub mod time;
 pub mod trigger;
+pub mod waiver;

@@ -10,6 +10,7 @@ use crate::gate::Checklist;
 use crate::name::{CheckPath, Name};
 use crate::procedure::Procedure;
 use crate::trigger::Trigger;
+use crate::waiver::WaiverRule;
 
 /// A channel that messages go to.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +56,8 @@ pub struct Plan {
     pub channels: BTreeMap<Name, Channel>,
     /// The channels by which the daemon calls for people.
     pub page: Vec<Name>,
+    /// Who may waive, and for how long.
+    pub waivers: WaiverRule,
     /// SHA-256 over the file, in hexadecimal.
     pub hash: String,
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::check::{Level, Outcome, Reason};
+use crate::decision::{Decision, Word};
 use crate::gate::{Blocker, Gates, Verdict};
 use crate::message::Outgoing;
 use crate::milestone::{Phase, Reached};
@@ -14,6 +15,7 @@ use crate::reading::Readings;
 use crate::rehearsal::Rehearsal;
 use crate::run::Run;
 use crate::trigger::{Flag, Hold, Mode, Status};
+use crate::waiver::Waiver;
 
 /// Everything a reader may see of a launch, at one instant.
 #[derive(Debug, Clone, Serialize)]
@@ -63,6 +65,8 @@ pub struct Report {
     pub rehearsals: Vec<Rehearsal>,
     /// What was told to people, and what waits to be.
     pub messages: MessageReport,
+    /// What the incident commander decided, newest first.
+    pub decisions: Vec<DecisionReport>,
     /// The milestones reached, oldest first.
     pub milestones: Vec<Reached>,
     /// The links of the launch file.
@@ -135,6 +139,9 @@ pub struct CheckReport {
     pub observed_at: Option<Timestamp>,
     /// How long that counts, in seconds; none for sign-offs.
     pub fresh_for: Option<f64>,
+    /// Who accepted that it does not pass, until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Waiver>,
     /// Who signed, with what.
     pub sign_offs: Vec<crate::attestation::SignOff>,
 }
@@ -142,6 +149,34 @@ pub struct CheckReport {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
 fn as_word<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(outcome.name())
+}
+
+/// A decision in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct DecisionReport {
+    /// Its number, counted from 1.
+    pub number: usize,
+    /// What was decided.
+    pub decision: Word,
+    /// Who.
+    pub person: Name,
+    /// When.
+    pub at: Timestamp,
+    /// Why, or under which conditions.
+    pub note: Option<String>,
+    /// The question that it answers.
+    pub question: String,
+    /// The verdict that it was made on.
+    pub verdict: Verdict,
+    /// The version that it was made for.
+    pub version: String,
+    /// Whether the facts have changed since.
+    pub stale: bool,
+    /// What has changed, in words.
+    pub changes: Vec<String>,
+    /// The decision as it is kept, with the report that it was made on.
+    #[serde(skip)]
+    pub kept: Arc<Decision>,
 }
 
 /// The messages of a launch in short.

@@ -6,6 +6,7 @@
 mod compile;
 mod event;
 mod messages;
+mod people;
 mod rehearsals;
 mod restore;
 mod runs;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 pub use event::{Effect, Event, Perform, Record, Rejected};
 pub use restore::{Saved, SavedCheck, SavedTrigger};
 
-use crate::attestation::{SignOff, SignOffError};
-use crate::check::{self, Question};
+use crate::attestation::SignOff;
+use crate::check;
+use crate::decision::Decision;
 use crate::message::Outbox;
 use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
@@ -33,6 +35,7 @@ use crate::run::{Run, RunEvent};
 use crate::target::Elsewhere;
 use crate::time::Moment;
 use crate::trigger;
+use crate::waiver::Waiver;
 
 /// Everything that is known of one launch.
 #[derive(Debug, Clone)]
@@ -43,6 +46,10 @@ pub struct State {
     checks: Vec<CheckState>,
     index: HashMap<CheckPath, Place>,
     sign_offs: Vec<SignOff>,
+    /// Oldest first.
+    waivers: Vec<Waiver>,
+    /// Oldest first.
+    decisions: Vec<Arc<Decision>>,
     milestones: Vec<Reached>,
     /// In the order of the plan's triggers.
     triggers: Vec<trigger::Memory>,
@@ -107,6 +114,8 @@ impl State {
             checks,
             index,
             sign_offs: Vec::new(),
+            waivers: Vec::new(),
+            decisions: Vec::new(),
             milestones: Vec::new(),
             runs: Vec::new(),
             outbox: Outbox::default(),
@@ -175,18 +184,28 @@ impl State {
             Event::Observed { check, observation } => {
                 self.observe(&check, observation, now, &mut effects)?;
             }
-            Event::SignedOff { check, person, decision, evidence, note } => {
+            Event::SignedOff { check, person, decision, evidence, note, values } => {
                 let said = SignOff {
                     check,
                     person,
                     decision,
                     evidence: evidence.map(cut),
                     note: note.map(cut),
+                    values: values.into_iter().map(|(name, value)| (name, cut(value))).collect(),
                     at: now.wall,
                     version: self.plan.version.clone(),
                     checklist_hash: String::new(),
                 };
                 self.sign(said, &mut effects)?;
+            }
+            Event::Waived { check, person, reason, until } => {
+                self.waive(check, person, reason, until, now, &mut effects)?;
+            }
+            Event::WaiverEnded { check, person, reason } => {
+                self.end_waiver(check, person, reason, now, &mut effects)?;
+            }
+            Event::GoNoGo { decision, person, note } => {
+                self.go_no_go(decision, person, note, now, &mut effects)?;
             }
             Event::Milestone { milestone, by } => {
                 self.may_reach(milestone)?;
@@ -252,31 +271,6 @@ impl State {
         Ok(())
     }
 
-    fn sign(&mut self, mut sign_off: SignOff, effects: &mut Vec<Effect>) -> Result<(), Rejected> {
-        let path = &sign_off.check;
-        let check = self.plan.check(path).ok_or_else(|| SignOffError::NoSuchCheck(path.clone()))?;
-        let Question::SignOff(rule) = &check.question else {
-            return Err(SignOffError::NotASignOff(path.clone()).into());
-        };
-        if !self.plan.holds(&sign_off.person, &rule.by) {
-            return Err(SignOffError::NotInRole {
-                person: sign_off.person,
-                role: rule.by.clone(),
-                check: path.clone(),
-            }
-            .into());
-        }
-        let evident = sign_off.evidence.as_ref().is_some_and(|text| !text.trim().is_empty());
-        if rule.evidence_required && !evident {
-            return Err(SignOffError::EvidenceMissing(path.clone()).into());
-        }
-        let list = self.plan.checklist(&path.checklist);
-        sign_off.checklist_hash = list.map(|list| list.hash.clone()).unwrap_or_default();
-        effects.push(Effect::Persist(Record::SignedOff(Box::new(sign_off.clone()))));
-        self.sign_offs.push(sign_off);
-        Ok(())
-    }
-
     /// Whether the launch is where a milestone can follow.
     fn may_reach(&self, milestone: Milestone) -> Result<(), Rejected> {
         let phase = Phase::after(&self.milestones);
@@ -328,6 +322,8 @@ impl State {
             self.triggers[place] = if unchanged { memory } else { memory.latch_only() };
         }
         self.sign_offs = old.sign_offs;
+        self.waivers = old.waivers;
+        self.decisions = old.decisions;
         self.milestones = old.milestones;
         self.runs = old.runs;
         self.outbox = old.outbox;

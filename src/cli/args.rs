@@ -7,6 +7,7 @@ use launchgate_core::audit::Head;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
+use super::people::{GoNoGo, Sign, Waive};
 use crate::render::Format;
 use crate::replay::{Incident, Sweep, When};
 
@@ -56,6 +57,10 @@ pub enum Command {
     Report(Report),
     /// Sign a check off, or reject it.
     Sign(Sign),
+    /// Accept, for a time, that a check does not pass; or take that back.
+    Waive(Waive),
+    /// Decide GO or NO-GO, on the report of this moment.
+    Decide(GoNoGo),
     /// Record that a milestone was reached.
     Milestone {
         /// Which: `deploy_started`, `migration_done`, `smoke_passed`, `live`, `rolled_back`, `closed`.
@@ -253,25 +258,6 @@ pub struct Report {
     /// Take the exit code from the checklists that are due by now alone.
     #[arg(long)]
     pub due: bool,
-    /// The daemon.
-    #[command(flatten)]
-    pub daemon: Daemon,
-}
-
-/// `sign`.
-#[derive(Debug, Args)]
-pub struct Sign {
-    /// The check, `checklist/check`.
-    pub check: CheckPath,
-    /// Say that it does not hold; the gate is NO-GO until you approve.
-    #[arg(long)]
-    pub reject: bool,
-    /// A link or a text that backs it.
-    #[arg(long)]
-    pub evidence: Option<String>,
-    /// A remark.
-    #[arg(long)]
-    pub note: Option<String>,
     /// The daemon.
     #[command(flatten)]
     pub daemon: Daemon,

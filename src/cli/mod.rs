@@ -6,6 +6,7 @@ mod client;
 mod exit;
 mod offline;
 mod online;
+pub mod people;
 mod probe;
 mod rehearse;
 mod replay;
@@ -82,7 +83,9 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         }
         Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
-        Command::Sign(args) => online::sign(args, terminal).await,
+        Command::Sign(args) => people::sign(args, terminal).await,
+        Command::Waive(args) => people::waive(args, terminal).await,
+        Command::Decide(args) => people::decide(args, terminal).await,
         Command::Milestone { milestone, daemon } => {
             online::milestone(milestone, &daemon, terminal).await
         }

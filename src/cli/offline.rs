@@ -1,5 +1,6 @@
 //! The commands that need no daemon: `check`, `validate`, `schema`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,7 +45,14 @@ pub(super) async fn check(args: Check, terminal: Terminal) -> Result<Exit, Faile
     }
     for Signature { check, person, evidence } in args.signatures {
         let decision = Decision::Approved;
-        let signed = Event::SignedOff { check, person, decision, evidence, note: None };
+        let signed = Event::SignedOff {
+            check,
+            person,
+            decision,
+            evidence,
+            note: None,
+            values: BTreeMap::new(),
+        };
         state.apply(signed, clock.now()).map_err(|e| Failed::usage(e.to_string()))?;
     }
     let report = state.report(clock.now());

@@ -4,7 +4,7 @@ use launchgate_core::gate::Verdict;
 use launchgate_core::name::Name;
 use serde_json::{Value, json};
 
-use super::args::{Daemon, Decide, Mute, Reasoned, Report, RunCommand, Sign, TriggerCommand};
+use super::args::{Daemon, Decide, Mute, Reasoned, Report, RunCommand, TriggerCommand};
 use super::client::Client;
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
@@ -36,21 +36,6 @@ fn due(report: &Value) -> Verdict {
     let lists = report["checklists"].as_array().into_iter().flatten();
     let due = lists.filter(|list| list["state"] != "not_yet_due");
     due.filter_map(|list| verdict(&list["verdict"]).ok()).max().unwrap_or(Verdict::Go)
-}
-
-pub(super) async fn sign(args: Sign, terminal: Terminal) -> Result<Exit, Failed> {
-    let client = Client::new(&args.daemon)?;
-    let launch = client.launch().await?;
-    let decision = if args.reject { "rejected" } else { "approved" };
-    let body = json!({
-        "check": args.check,
-        "decision": decision,
-        "evidence": args.evidence,
-        "note": args.note,
-    });
-    client.post(&format!("/api/v1/launches/{launch}/sign-offs"), &body).await?;
-    terminal.print(&format!("{} {decision}\n", args.check));
-    Ok(Exit::Success)
 }
 
 pub(super) async fn milestone(

@@ -65,6 +65,7 @@ impl<S: Fn(&str)> Teller<'_, S> {
             decision: Decision::Approved,
             evidence: Some("https://minutes.example/42".to_owned()),
             note: None,
+            values: std::collections::BTreeMap::new(),
         })
         .await?;
         self.reach("GO: nothing at all is open", |r| r.verdict == Verdict::Go).await

@@ -21,6 +21,8 @@ impl Held {
             Record::Observed { check, .. } => self.checks.get(check).copied(),
             Record::Trigger { trigger, .. } => self.triggers.get(trigger).copied(),
             Record::SignedOff(_)
+            | Record::Waived(_)
+            | Record::GoNoGo(_)
             | Record::Reached(_)
             | Record::RunCreated(_)
             | Record::Rehearsed(_)

@@ -31,6 +31,10 @@ fn write(out: &mut String, report: &Report) -> Result {
     for alarm in &report.alarms {
         writeln!(out, "> **Alarm:** {}\n", escape(alarm))?;
     }
+    if let Some(made) = report.decisions.first() {
+        let word = badge(made.decision.name(), words::decision(made));
+        writeln!(out, "**Decided {word}** {}\n", escape(&words::decided(made)))?;
+    }
     blockers(out, report)?;
     for run in &report.runs {
         self::run(out, run)?;

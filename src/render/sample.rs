@@ -57,6 +57,7 @@ impl Sample {
             decision: Decision::Approved,
             evidence: Some("https://wiki.example/terms?v=4&x=\"y\"".to_owned()),
             note: Some(HOSTILE.to_owned()),
+            values: std::collections::BTreeMap::new(),
         });
         sample.pass(Duration::from_secs(12));
         sample

@@ -22,6 +22,7 @@ pub(super) fn render(report: &Report, options: Options) -> String {
     let mut page = Page { text: String::new(), colour: options.colour };
     page.headline(report);
     page.alarms(report);
+    page.decision(report);
     page.blockers(report);
     for run in &report.runs {
         page.run(run, report);
@@ -98,6 +99,15 @@ impl Page {
             let head = self.toned("✗ ALARM", Tone::Bad);
             self.line("");
             self.wrapped(&format!("{head}  "), 9, &tame(alarm));
+        }
+    }
+
+    /// The last decision; those before it are history.
+    fn decision(&mut self, report: &Report) {
+        if let Some(made) = report.decisions.first() {
+            let word = self.badge(made.decision.name(), 0, words::decision(made));
+            self.line("");
+            self.wrapped(&format!("Decided {word} "), 17, &words::decided(made));
         }
     }
 

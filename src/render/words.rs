@@ -5,9 +5,10 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
 use launchgate_core::check::{Outcome, Reason};
+use launchgate_core::decision::Word;
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
 use launchgate_core::name::Name;
-use launchgate_core::report::{CheckReport, DueState, Report, TriggerReport};
+use launchgate_core::report::{CheckReport, DecisionReport, DueState, Report, TriggerReport};
 use launchgate_core::run::{Ended, Run, RunStatus, StepState};
 use launchgate_core::time::{elapsed, format_duration};
 use launchgate_core::trigger::{Mode, Status};
@@ -73,6 +74,7 @@ pub fn outcome(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::Warn => ("!", Tone::Open),
         Outcome::Fail => ("✗", Tone::Bad),
         Outcome::Unknown(_) => ("?", Tone::Open),
+        Outcome::Waived => ("~", Tone::Open),
     }
 }
 
@@ -145,6 +147,30 @@ pub fn step(state: &StepState) -> (&'static str, Tone, &str) {
             Ended::NotDone => ("in doubt, and not done", Tone::Bad, evidence),
         },
     }
+}
+
+/// A decision's tone: one whose facts have changed is to be made again.
+pub fn decision(made: &DecisionReport) -> Tone {
+    match made.decision {
+        _ if made.stale => Tone::Open,
+        Word::Go => Tone::Good,
+        Word::NoGo => Tone::Bad,
+    }
+}
+
+/// A decision in a sentence: who decided what on which verdict, why, and what has changed since.
+pub fn decided(made: &DecisionReport) -> String {
+    let note = made.note.as_ref().map_or_else(String::new, |note| format!(": {}", tame(note)));
+    let against = match (made.decision, made.verdict) {
+        (Word::Go, Verdict::Hold | Verdict::NoGo) => format!(" against {}", made.verdict.name()),
+        _ => format!(" on {}", made.verdict.name()),
+    };
+    let stale = if made.stale {
+        format!(" – stale, since then {}", tame(&made.changes.join("; ")))
+    } else {
+        String::new()
+    };
+    format!("by {} at {:.0}{against}{note}{stale}", made.person, made.at)
 }
 
 /// How a checklist stands against its due time.

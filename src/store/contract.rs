@@ -1,11 +1,14 @@
 //! What every store must do. A new one holds itself to [`contract`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use launchgate_core::audit::Chain;
 use launchgate_core::check;
+use launchgate_core::decision::{Decision, Facts, Word};
+use launchgate_core::gate::Verdict;
 use launchgate_core::message::{Delivery, Message};
-use launchgate_core::milestone::{Milestone, Reached};
+use launchgate_core::milestone::{Milestone, Phase, Reached};
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Step};
 use launchgate_core::reading::Readings;
@@ -13,6 +16,7 @@ use launchgate_core::rehearsal::Rehearsal;
 use launchgate_core::run::{Choice, Ended, Run, RunEvent, RunId, RunStatus};
 use launchgate_core::time::Moment;
 use launchgate_core::trigger;
+use launchgate_core::waiver::Waiver;
 
 use super::*;
 
@@ -68,6 +72,36 @@ fn message(id: &str) -> Record {
     }))
 }
 
+fn waived() -> Record {
+    Record::Waived(Box::new(Waiver {
+        check: "dns/apex".parse().unwrap(),
+        person: Name::of("alice"),
+        reason: "known".into(),
+        at: at(),
+        until: at(),
+        version: "2.4".into(),
+        checklist_hash: "hash".into(),
+    }))
+}
+
+fn decided() -> Record {
+    Record::GoNoGo(Arc::new(Decision {
+        decision: Word::Go,
+        person: Name::of("alice"),
+        note: None,
+        at: at(),
+        question: "May we launch?".into(),
+        facts: Facts {
+            version: "2.4".into(),
+            plan: "hash".into(),
+            phase: Phase::Preparing,
+            verdict: Verdict::Go,
+            open: [("dns/apex".to_owned(), "waived".to_owned())].into(),
+        },
+        report: "{}".into(),
+    }))
+}
+
 fn rehearsed() -> Record {
     Record::Rehearsed(Box::new(Rehearsal {
         procedure: Name::of("rollback"),
@@ -117,6 +151,8 @@ fn what_is_kept_comes_back<S: Store>(mut store: S, again: &impl Fn(S) -> S) {
         at: at(),
     };
     let records = [
+        waived(),
+        decided(),
         observed("a/b", 1.0),
         observed("a/c", f64::NAN),
         observed("a/b", 2.0),

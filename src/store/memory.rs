@@ -86,6 +86,8 @@ impl Kept {
                 }
             }
             Record::SignedOff(_)
+            | Record::Waived(_)
+            | Record::GoNoGo(_)
             | Record::Reached(_)
             | Record::Trigger { .. }
             | Record::Rehearsed(_)

@@ -17,12 +17,13 @@ use super::trouble::{Trouble, json, text};
 use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_messages.sql"),
     include_str!("sqlite_audit.sql"),
     include_str!("sqlite_targets.sql"),
+    include_str!("sqlite_people.sql"),
 ];
 
 /// An SQLite file.
@@ -102,6 +103,10 @@ impl SqliteStore {
         }
         saved.sign_offs =
             self.all("SELECT body FROM sign_offs WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.waivers =
+            self.all("SELECT body FROM waivers WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.decisions =
+            self.all("SELECT body FROM decisions WHERE launch = ?1 ORDER BY id", launch)?;
         saved.milestones =
             self.all("SELECT body FROM milestones WHERE launch = ?1 ORDER BY id", launch)?;
         saved.rehearsals =
@@ -258,6 +263,14 @@ fn keep(
         Record::SignedOff(sign_off) => {
             tx.prepare_cached("INSERT INTO sign_offs (launch, at, body) VALUES (?1, ?2, ?3)")?
                 .execute(params![launch, at, text(sign_off)?])?;
+        }
+        Record::Waived(waiver) => {
+            tx.prepare_cached("INSERT INTO waivers (launch, at, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![launch, at, text(waiver)?])?;
+        }
+        Record::GoNoGo(decision) => {
+            tx.prepare_cached("INSERT INTO decisions (launch, at, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![launch, at, text(decision)?])?;
         }
         Record::Reached(reached) => {
             tx.prepare_cached("INSERT INTO milestones (launch, at, body) VALUES (?1, ?2, ?3)")?

@@ -7,7 +7,6 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use launchgate_core::attestation::Decision;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::reading::cut;
@@ -26,7 +25,7 @@ use super::gatekeeper::POLICY_OF_REPORTS;
 use crate::engine::Handle;
 use crate::render::{Format, FormatError, Options, render};
 
-type Answer<T> = Result<T, ApiError>;
+pub(super) type Answer<T> = Result<T, ApiError>;
 
 /// How much history a check's answer has unless more is asked for.
 const HISTORY: usize = 200;
@@ -218,7 +217,7 @@ pub(super) async fn run(
 }
 
 /// A body that must be JSON of a shape.
-fn body<T>(body: Result<Json<T>, JsonRejection>) -> Answer<T> {
+pub(super) fn body<T>(body: Result<Json<T>, JsonRejection>) -> Answer<T> {
     body.map(|Json(body)| body).map_err(|rejection| {
         let (status, code) = match &rejection {
             JsonRejection::MissingJsonContentType(_) => (rejection.status(), "not_json"),
@@ -230,34 +229,13 @@ fn body<T>(body: Result<Json<T>, JsonRejection>) -> Answer<T> {
 }
 
 /// A reason, which says something and is cut if long.
-fn reason(given: String) -> Answer<String> {
+pub(super) fn reason(given: String) -> Answer<String> {
     if given.trim().is_empty() {
         let message = "this takes a reason";
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "reason_missing", message)
             .hint("it stays on record beside the name"));
     }
     Ok(cut(given))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Signing {
-    check: CheckPath,
-    decision: Decision,
-    evidence: Option<String>,
-    note: Option<String>,
-}
-
-pub(super) async fn sign(
-    State(app): State<App>,
-    Path(launch): Path<String>,
-    headers: HeaderMap,
-    given: Result<Json<Signing>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Sign)?;
-    let Signing { check, decision, evidence, note } = body(given)?;
-    let event = Event::SignedOff { check, person, decision, evidence, note };
-    order(find(&app, &launch)?, event).await
 }
 
 #[derive(Deserialize)]
@@ -380,7 +358,7 @@ pub(super) async fn decide(
     order(handle, Event::Decided { run: RunId(run), step, choice, person, reason }).await
 }
 
-async fn order(handle: &Handle, event: Event) -> Answer<Json<Value>> {
+pub(super) async fn order(handle: &Handle, event: Event) -> Answer<Json<Value>> {
     handle.submit(event).await?;
     Ok(Json(summary(&handle.report())))
 }

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use launchgate_core::attestation::SignOffError;
+use launchgate_core::decision::DecisionError;
 use launchgate_core::state::Rejected;
+use launchgate_core::waiver::WaiverError;
 use serde_json::json;
 
 use crate::engine::Refused;
@@ -69,13 +71,26 @@ fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
         | Rejected::NoSuchRun(_)
         | Rejected::NoSuchProcedure(_)
         | Rejected::SignOff(SignOffError::NoSuchCheck(_)) => (StatusCode::NOT_FOUND, "not_found"),
-        Rejected::SignOff(SignOffError::NotInRole { .. }) | Rejected::NoAuthority(_) => {
-            (StatusCode::FORBIDDEN, "not_in_role")
+        Rejected::SignOff(SignOffError::NotInRole { .. })
+        | Rejected::Waiver(WaiverError::NotInRole { .. })
+        | Rejected::Decision(DecisionError::NotInRole(_))
+        | Rejected::NoAuthority(_) => (StatusCode::FORBIDDEN, "not_in_role"),
+        Rejected::SignOff(SignOffError::NotApart { .. }) => (StatusCode::FORBIDDEN, "not_apart"),
+        Rejected::SignOff(SignOffError::ValueMissing { .. } | SignOffError::NoSuchValue { .. }) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "bad_values")
+        }
+        Rejected::Waiver(WaiverError::Over(_) | WaiverError::TooLong(_)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "bad_instant")
+        }
+        Rejected::Decision(DecisionError::NoteMissing(_)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "note_missing")
         }
         Rejected::SignOff(SignOffError::EvidenceMissing(_)) => {
             (StatusCode::UNPROCESSABLE_ENTITY, "evidence_missing")
         }
         Rejected::SignOff(SignOffError::NotASignOff(_))
+        | Rejected::Waiver(WaiverError::None(_))
+        | Rejected::Decision(DecisionError::NothingToDecide(_))
         | Rejected::Run(_)
         | Rejected::Order(_)
         | Rejected::OutOfOrder { .. }

@@ -24,8 +24,8 @@ type Number = Gauge<f64, AtomicU64>;
 type Series = Family<Vec<(&'static str, String)>, Number>;
 
 const VERDICTS: [Verdict; 3] = [Verdict::Go, Verdict::Hold, Verdict::NoGo];
-const OUTCOMES: [Outcome; 4] =
-    [Outcome::Pass, Outcome::Warn, Outcome::Fail, Outcome::Unknown(Reason::Stale)];
+const OUTCOMES: [Outcome; 5] =
+    [Outcome::Pass, Outcome::Warn, Outcome::Fail, Outcome::Unknown(Reason::Stale), Outcome::Waived];
 const RUNS: [RunStatus; 6] = [
     RunStatus::Running,
     RunStatus::NeedsDecision,

@@ -11,6 +11,7 @@ mod gate;
 mod gatekeeper;
 mod metrics;
 mod page;
+mod people;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -93,7 +94,11 @@ pub fn router(app: App) -> Router {
         .route("/launches/{launch}/runs/{run}", get(api::run))
         .route("/launches/{launch}/audit", get(audit::audit))
         .route("/launches/{launch}/events", get(events::events))
-        .route("/launches/{launch}/sign-offs", post(api::sign))
+        .route("/launches/{launch}/sign-offs", post(people::sign))
+        .route("/launches/{launch}/waivers", post(people::waive))
+        .route("/launches/{launch}/waivers/end", post(people::end_waiver))
+        .route("/launches/{launch}/decisions", get(people::decisions).post(people::go_no_go))
+        .route("/launches/{launch}/decisions/{number}/report", get(people::decided_on))
         .route("/launches/{launch}/milestones", post(api::milestone))
         .route("/launches/{launch}/triggers/{trigger}/fire", post(api::fire))
         .route("/launches/{launch}/triggers/{trigger}/{order}", post(api::order_trigger))

@@ -39,7 +39,10 @@ impl State {
                 .checks
                 .iter()
                 .zip(place..)
-                .map(|(c, i)| self.check_report(list, c, i, now))
+                .map(|(c, i)| {
+                    let report = self.check_report(list, c, i, now);
+                    self.accepted(list, report, now)
+                })
                 .collect();
             place += reports.len();
             let (report, mut open) = self.checklist_report(list, reports, now.wall);
@@ -56,7 +59,7 @@ impl State {
             .map(|list| list.id.clone())
             .collect();
         blockers.sort_by_key(|b| b.why);
-        Report {
+        let mut report = Report {
             launch: plan.launch.clone(),
             title: plan.title.clone(),
             version: plan.version.clone(),
@@ -81,9 +84,12 @@ impl State {
             messages: self.message_report(),
             runs: self.runs.iter().rev().cloned().collect(),
             rehearsals: self.rehearsals.iter().rev().take(REHEARSALS).cloned().collect(),
+            decisions: Vec::new(),
             milestones: self.milestones.clone(),
             links: plan.links.clone(),
-        }
+        };
+        report.decisions = self.decision_reports(&report);
+        report
     }
 
     fn check_report(
@@ -134,7 +140,7 @@ impl State {
             level: check.level,
             reason: match finding.outcome {
                 Outcome::Unknown(reason) => Some(reason),
-                Outcome::Pass | Outcome::Warn | Outcome::Fail => None,
+                Outcome::Pass | Outcome::Warn | Outcome::Fail | Outcome::Waived => None,
             },
             outcome: finding.outcome,
             because: match &check.from {
@@ -150,6 +156,7 @@ impl State {
             readings: last.and_then(|o| o.outcome.as_ref().ok()).cloned(),
             observed_at: last.map(|o| o.at.wall),
             fresh_for: probed.then_some(check.fresh_for.as_secs_f64()),
+            waiver: None,
             sign_offs: match check.question {
                 Question::Probe { .. } | Question::Rehearsal(_) => Vec::new(),
                 Question::SignOff(_) => {

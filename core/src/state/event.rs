@@ -1,5 +1,6 @@
 //! What can happen to a launch, what must then happen outside, and what is kept of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attestation::{Decision, SignOff, SignOffError};
 use crate::check;
+use crate::decision::{self, DecisionError, Word};
 use crate::message::{Delivery, Message};
 use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
@@ -17,6 +19,7 @@ use crate::rehearsal::Rehearsal;
 use crate::run::{Choice, Ended, IllegalEvent, Run, RunEvent, RunId};
 use crate::target::Elsewhere;
 use crate::trigger::{self, Order, OrderError, Trigger};
+use crate::waiver::{Waiver, WaiverError};
 
 /// Something that happened. The list is closed: nothing else changes a launch.
 #[derive(Debug, Clone)]
@@ -39,6 +42,37 @@ pub enum Event {
         /// A link or text that backs it.
         evidence: Option<String>,
         /// A remark.
+        note: Option<String>,
+        /// What is recorded with it, by name.
+        values: BTreeMap<Name, String>,
+    },
+    /// A person accepts, for a time, that a check does not pass.
+    Waived {
+        /// The check.
+        check: CheckPath,
+        /// Who, taken from their credentials.
+        person: Name,
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A person takes a waiver back.
+    WaiverEnded {
+        /// The check.
+        check: CheckPath,
+        /// Who.
+        person: Name,
+        /// Why.
+        reason: String,
+    },
+    /// The incident commander decides, on the report of this instant.
+    GoNoGo {
+        /// What.
+        decision: Word,
+        /// Who, taken from their credentials.
+        person: Name,
+        /// Why, or under which conditions.
         note: Option<String>,
     },
     /// A milestone was reached.
@@ -203,6 +237,10 @@ pub enum Record {
     },
     /// A person signed.
     SignedOff(Box<SignOff>),
+    /// A person accepted that a check does not pass, or took that back.
+    Waived(Box<Waiver>),
+    /// The incident commander decided.
+    GoNoGo(Arc<decision::Decision>),
     /// A milestone was reached.
     Reached(Reached),
     /// A trigger moved.
@@ -265,6 +303,12 @@ pub enum Rejected {
     /// The sign-off does not count.
     #[error(transparent)]
     SignOff(#[from] SignOffError),
+    /// The waiver does not count.
+    #[error(transparent)]
+    Waiver(#[from] WaiverError),
+    /// The decision does not count.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
     /// The run is elsewhere.
     #[error(transparent)]
     Run(#[from] IllegalEvent),

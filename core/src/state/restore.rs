@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Record, State};
 use crate::attestation::SignOff;
 use crate::check;
+use crate::decision::Decision;
 use crate::message::{Delivery, Outbox, Outgoing};
 use crate::milestone::Reached;
 use crate::name::{CheckPath, Name};
@@ -12,6 +13,7 @@ use crate::plan::Plan;
 use crate::rehearsal::Rehearsal;
 use crate::run::{IllegalEvent, Run};
 use crate::trigger;
+use crate::waiver::Waiver;
 
 /// What a store kept of a launch: the newest of what is overwritten, all of what is not.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +22,10 @@ pub struct Saved {
     pub checks: Vec<SavedCheck>,
     /// Every sign-off, oldest first.
     pub sign_offs: Vec<SignOff>,
+    /// Every waiver, oldest first.
+    pub waivers: Vec<Waiver>,
+    /// Every decision, oldest first.
+    pub decisions: Vec<Arc<Decision>>,
     /// Every milestone, oldest first.
     pub milestones: Vec<Reached>,
     /// The newest memory of each trigger.
@@ -67,6 +73,8 @@ impl Saved {
                 self.checks.push(SavedCheck { check, checklist_hash, memory });
             }
             Record::SignedOff(sign_off) => self.sign_offs.push(*sign_off),
+            Record::Waived(waiver) => self.waivers.push(*waiver),
+            Record::GoNoGo(decision) => self.decisions.push(decision),
             Record::Reached(reached) => self.milestones.push(reached),
             Record::Trigger { trigger, watches, memory } => {
                 let memory = *memory;
@@ -114,6 +122,8 @@ impl State {
             }
         }
         state.sign_offs = saved.sign_offs;
+        state.waivers = saved.waivers;
+        state.decisions = saved.decisions;
         state.milestones = saved.milestones;
         state.runs = saved.runs;
         state.rehearsals = saved.rehearsals;

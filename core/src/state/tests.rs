@@ -2,6 +2,7 @@
 
 pub(crate) mod launch;
 mod orders;
+mod people;
 mod properties;
 
 use std::time::Duration;

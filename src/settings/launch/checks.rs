@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use launchgate_core::attestation::SignOffRule;
 use launchgate_core::check::{Check, Level, Question};
 use launchgate_core::expectation::Expectation;
 use launchgate_core::gate::{Checklist, Gates};
@@ -256,23 +255,7 @@ impl Compiler<'_> {
         path: &KeyPath,
     ) -> Option<(Question, Vec<ReadingSpec>)> {
         self.without_readings(raw, path, "sign-off");
-        let with = path.entry("with");
-        let sign_off = self.read::<raw::SignOff>(Value::Object(raw.with.clone()), &with)?;
-        let by = self.role(&sign_off.by, &with.entry("by"))?;
-        let quorum = sign_off.quorum.unwrap_or(1);
-        let holders = self.people.get(&by).map_or(0, Vec::len);
-        if quorum == 0 {
-            let message = "this check cannot fail: nobody needs to sign";
-            self.problem(Problem::new(with.entry("quorum"), message));
-        } else if holders > 0 && quorum as usize > holders {
-            let message = format!(
-                "this check cannot pass: {quorum} must sign and {holders} hold the role `{by}`"
-            );
-            self.problem(Problem::new(with.entry("quorum"), message));
-        }
-        let valid_for = self.duration(sign_off.valid_for.as_deref(), &with.entry("valid_for"));
-        let evidence_required = sign_off.evidence == raw::Evidence::Required;
-        let rule = SignOffRule { by, quorum, evidence_required, valid_for };
+        let rule = self.sign_off_rule(raw, path)?;
         Some((Question::SignOff(rule), Vec::new()))
     }
 

@@ -69,6 +69,8 @@ impl<'a> Compiler<'a> {
         self.vantages = self.vantages();
         let canaries = self.canaries(head.as_ref());
         let checklists = self.checklists();
+        self.duties(&checklists);
+        let waivers = self.waivers(head.as_ref().and_then(|head| head.waivers.as_ref()));
         let procedures = self.procedures(&channels, &checklists);
         let page = self.page(head.as_ref(), &channels);
         let triggers = self.triggers(&checklists, &procedures);
@@ -102,6 +104,7 @@ impl<'a> Compiler<'a> {
                     procedures,
                     channels,
                     page,
+                    waivers,
                     hash: self.hash,
                 };
                 Ok((plan, self.probes, canaries))
@@ -278,8 +281,8 @@ impl<'a> Compiler<'a> {
 
 /// A deserialiser's problem with what to do about it.
 fn explained(problem: Problem) -> Problem {
-    const DURATIONS: [&str; 7] =
-        ["every", "timeout", "fresh_for", "for", "max_gap", "window", "valid_for"];
+    const DURATIONS: [&str; 8] =
+        ["every", "timeout", "fresh_for", "for", "max_gap", "window", "valid_for", "at_most"];
     let message = &problem.message;
     if message.starts_with("missing field") {
         return problem.at_key();

@@ -3,6 +3,7 @@
 mod checks;
 mod compiler;
 mod gates;
+mod people;
 mod places;
 mod procedures;
 mod raw;

@@ -59,6 +59,9 @@ pub(super) struct Head {
     /// The procedures.
     #[serde(default)]
     pub(super) procedures: Map<String, Value>,
+    /// Who may accept, for a time, that a check does not pass.
+    #[serde(default)]
+    pub(super) waivers: Option<Waivers>,
     /// Where messages go.
     #[serde(default)]
     pub(super) channels: Map<String, Value>,
@@ -66,6 +69,18 @@ pub(super) struct Head {
     /// run that begins or waits for a decision.
     #[serde(default)]
     pub(super) page: Vec<String>,
+}
+
+/// Who may waive a check, and for how long.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Waivers {
+    /// The role that may waive; `incident_commander` by default.
+    #[serde(default)]
+    pub(super) by: Option<String>,
+    /// The longest waiver; `7d` by default.
+    #[serde(default)]
+    pub(super) at_most: Option<String>,
 }
 
 /// A probe that answers while this host's network works.
@@ -175,6 +190,12 @@ pub(super) struct SignOff {
     /// How long a signature counts; without it, for good.
     #[serde(default)]
     pub(super) valid_for: Option<String>,
+    /// The values that a signature records, such as `measured_peak`: it does not count without them.
+    #[serde(default)]
+    pub(super) record: Vec<String>,
+    /// Sign-offs whose signers do not count here, `checklist/check`: who did the work does not accept it.
+    #[serde(default)]
+    pub(super) apart_from: Vec<String>,
 }
 
 /// `with:` of a `rehearsal`.

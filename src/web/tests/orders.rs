@@ -152,3 +152,31 @@ async fn in_dev_mode_people_name_themselves_and_nobody_else_does() {
         site.ask("POST", &path, &[kind, ("X-Launchgate-Person", "alice")], &milestone).await;
     assert_eq!(named.status, 200, "{named:?}");
 }
+
+#[tokio::test]
+async fn a_waiver_and_a_decision_are_the_incident_commanders() {
+    let site = Site::of(Sample::preparing()).await;
+    let waive = |until: &str| json!({ "check": "people/terms", "reason": "agreed by phone", "until": until });
+    let end = json!({ "check": "people/terms", "reason": "signed" });
+    let decide = |word: &str| json!({ "decision": word });
+    let rows = vec![
+        ("owners waive nothing", "dan", "waivers", waive("1h"), (403, "forbidden")),
+        ("operators hold no role here", "tom", "waivers", waive("1h"), (403, "not_in_role")),
+        ("no time", "alice", "waivers", waive("soon"), (422, "bad_instant")),
+        ("too long", "alice", "waivers", waive("90d"), (422, "bad_instant")),
+        ("nothing to take back", "alice", "waivers/end", end.clone(), (409, "conflict")),
+        ("waived", "alice", "waivers", waive("1h"), (200, "")),
+        ("taken back", "alice", "waivers/end", end, (200, "")),
+        ("owners decide nothing", "dan", "decisions", decide("no_go"), (403, "forbidden")),
+        ("operators do not decide", "tom", "decisions", decide("no_go"), (403, "not_in_role")),
+        ("GO against HOLD takes a note", "alice", "decisions", decide("go"), (422, "note_missing")),
+        ("no such word", "alice", "decisions", decide("maybe"), (422, "bad_body")),
+        ("decided", "alice", "decisions", decide("no_go"), (200, "")),
+    ];
+    check(&site, rows).await;
+    let report = site.get(&format!("{LAUNCH}/report")).await.json();
+    assert_eq!(report["decisions"][0]["decision"], "no_go");
+    let made_on = site.get(&format!("{LAUNCH}/decisions/1/report")).await.json();
+    assert_eq!(made_on["verdict"], report["decisions"][0]["verdict"]);
+    assert_eq!(site.get(&format!("{LAUNCH}/decisions/2/report")).await.status, 404);
+}

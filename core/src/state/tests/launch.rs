@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::attestation::{Decision, SignOffRule};
+use crate::check::Question;
 use crate::check::{Check, Level};
 use crate::expectation::Expectation;
 use crate::gate::{Checklist, Gates, Verdict};
@@ -49,8 +50,14 @@ fn probed(path: &str) -> Check {
 }
 
 fn signed(path: &str) -> Check {
-    let rule =
-        SignOffRule { by: Name::of("legal"), quorum: 1, evidence_required: false, valid_for: None };
+    let rule = SignOffRule {
+        by: Name::of("legal"),
+        quorum: 1,
+        evidence_required: false,
+        valid_for: None,
+        record: Vec::new(),
+        apart_from: Vec::new(),
+    };
     Check { question: Question::SignOff(rule), expect: Vec::new(), ..probed(path) }
 }
 
@@ -114,6 +121,7 @@ pub(crate) fn plan() -> Plan {
         procedures: [(rollback.id.clone(), rollback)].into(),
         channels: BTreeMap::default(),
         page: vec![Name::of("war-room")],
+        waivers: crate::waiver::WaiverRule::default(),
         hash: "hash".into(),
     }
 }
@@ -188,6 +196,7 @@ impl Told {
             person: Name::of(person),
             decision: Decision::Approved,
             evidence: None,
+            values: BTreeMap::default(),
             note: None,
         }
     }

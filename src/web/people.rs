@@ -1,0 +1,136 @@
+//! What people state over the API: sign-offs, waivers, decisions.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use launchgate_core::attestation::Decision;
+use launchgate_core::decision::Word;
+use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::state::Event;
+use launchgate_core::time::{add, parse_duration};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::api::{Answer, body, find, order, reason};
+use super::auth::Deed;
+use super::error::ApiError;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signing {
+    check: CheckPath,
+    decision: Decision,
+    evidence: Option<String>,
+    note: Option<String>,
+    #[serde(default)]
+    values: BTreeMap<Name, String>,
+}
+
+pub(super) async fn sign(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+    headers: HeaderMap,
+    given: Result<Json<Signing>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Sign)?;
+    let Signing { check, decision, evidence, note, values } = body(given)?;
+    let event = Event::SignedOff { check, person, decision, evidence, note, values };
+    order(find(&app, &launch)?, event).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Waiving {
+    check: CheckPath,
+    reason: String,
+    /// An instant, or how long from now, as `2h`.
+    until: String,
+}
+
+pub(super) async fn waive(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+    headers: HeaderMap,
+    given: Result<Json<Waiving>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let Waiving { check, reason: why, until } = body(given)?;
+    let handle = find(&app, &launch)?;
+    let until = instant(&until, handle.report().as_of)?;
+    let event = Event::Waived { check, person, reason: reason(why)?, until };
+    order(handle, event).await
+}
+
+/// An instant, written out or as a time from now.
+fn instant(text: &str, now: Timestamp) -> Answer<Timestamp> {
+    if let Ok(lasts) = parse_duration(text) {
+        return Ok(add(now, lasts));
+    }
+    text.parse().map_err(|e| {
+        let message = format!("`{text}` is neither an instant nor a duration: {e}");
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_instant", message)
+            .hint("write `2026-12-01T18:00:00Z`, or how long from now, such as `12h`")
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ending {
+    check: CheckPath,
+    reason: String,
+}
+
+pub(super) async fn end_waiver(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+    headers: HeaderMap,
+    given: Result<Json<Ending>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let Ending { check, reason: why } = body(given)?;
+    let event = Event::WaiverEnded { check, person, reason: reason(why)? };
+    order(find(&app, &launch)?, event).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GoNoGo {
+    decision: Word,
+    note: Option<String>,
+}
+
+pub(super) async fn go_no_go(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+    headers: HeaderMap,
+    given: Result<Json<GoNoGo>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let GoNoGo { decision, note } = body(given)?;
+    order(find(&app, &launch)?, Event::GoNoGo { decision, person, note }).await
+}
+
+pub(super) async fn decisions(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+) -> Answer<Json<Value>> {
+    Ok(Json(json!({ "decisions": find(&app, &launch)?.report().decisions })))
+}
+
+/// The report that a decision was made on, as it was.
+pub(super) async fn decided_on(
+    State(app): State<App>,
+    Path((launch, number)): Path<(String, String)>,
+) -> Answer<Response> {
+    let report = find(&app, &launch)?.report();
+    let found = report.decisions.iter().find(|made| made.number.to_string() == number);
+    let found = found.ok_or_else(|| ApiError::not_found(format!("decision `{number}`")))?;
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Ok((kind, found.kept.report.to_string()).into_response())
+}
