@@ -77,6 +77,8 @@ fn name(runs: &[Run], record: &Record) -> Option<String> {
             RunEvent::StepEnded { step, .. } => of_step("ended", run, *step),
             RunEvent::StepSkipped { step, .. } => of_step("skipped", run, *step),
             RunEvent::Decided { step, .. } => of_step("decided", run, *step),
+            RunEvent::Held { .. } => Some("held".to_owned()),
+            RunEvent::Resumed { .. } => Some("resumed".to_owned()),
             RunEvent::Finished { .. } => Some("finished".to_owned()),
         },
         _ => None,

@@ -16,7 +16,9 @@ use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::actions::settings::{ExecSettings, HttpSettings, NotifySettings, WaitSettings};
+use crate::actions::settings::{
+    ExecSettings, GateSettings, HttpSettings, MilestoneSettings, NotifySettings, WaitSettings,
+};
 use crate::postman::{self, Undelivered};
 
 /// How long somebody may take to listen.
@@ -77,8 +79,25 @@ impl Walk<'_> {
             "notify" => self.notify(&settings(step)?).await,
             "wait" => self.wait(&settings(step)?),
             "manual" => Ok((self.manual(step), None)),
+            "gate" => self.gate(&settings(step)?),
+            "milestone" => {
+                let settings: MilestoneSettings = settings(step)?;
+                Ok((format!("would record {}", settings.milestone), None))
+            }
             other => Err(format!("there is no action `{other}`")),
         }
+    }
+
+    fn gate(&self, settings: &GateSettings) -> Says {
+        let there = |id: &&Name| self.plan.checklist(id).is_none();
+        if let Some(gone) = settings.checklists.iter().find(there) {
+            return Err(format!("there is no checklist `{gone}`"));
+        }
+        let lists: Vec<&str> = settings.checklists.iter().map(Name::as_str).collect();
+        let what = if lists.is_empty() { "the verdict is".to_owned() } else { lists.join(" and ") };
+        let who =
+            if settings.decision { ", and for the incident commander's decision" } else { "" };
+        Ok((format!("would wait until {what} GO{who}"), None))
     }
 
     fn exec(&self, settings: &ExecSettings) -> Says {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Finding, Outcome, Reason};
 use crate::name::{CheckPath, Name};
+use crate::reading::cut;
 use crate::time::{add, format_duration};
 
 /// Who must sign a check off, and for how long a signature counts.
@@ -59,6 +60,19 @@ pub struct SignOff {
     pub version: String,
     /// The hash of the checklist that they saw; a changed checklist voids the signature.
     pub checklist_hash: String,
+}
+
+impl SignOff {
+    /// The sign-off with its texts no longer than what is kept.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        self.evidence = self.evidence.map(cut);
+        self.note = self.note.map(cut);
+        for value in self.values.values_mut() {
+            *value = cut(std::mem::take(value));
+        }
+        self
+    }
 }
 
 /// Why a sign-off is refused.

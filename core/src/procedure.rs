@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::milestone::Milestone;
 use crate::name::Name;
+use crate::time::Due;
 
 /// What a step does to the world, and so what may be done about it after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +19,17 @@ pub enum Effect {
     Idempotent,
     /// It must not be done twice: where it may have acted and that cannot be verified, a person decides.
     Once,
+}
+
+/// What a procedure is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To go back. A trigger calls for it, or a person through one.
+    #[default]
+    Rollback,
+    /// To launch, hour by hour. A person begins it.
+    Launch,
 }
 
 /// What becomes of a step when there is no telling whether it acted.
@@ -38,7 +50,7 @@ pub enum OnInDoubt {
 pub struct Step {
     /// The step's name within its procedure.
     pub id: Name,
-    /// The kind of action: `exec`, `http`, `notify`, `wait`, `manual`.
+    /// The kind of action: `exec`, `http`, `notify`, `wait`, `manual`, `gate`, `milestone`.
     pub action: Name,
     /// The action's settings, compiled and complete, secrets by reference.
     pub settings: Json,
@@ -59,6 +71,15 @@ pub struct Step {
     /// The settings of the look whether the desired state is reached, compiled and complete, secrets by reference.
     #[serde(default)]
     pub verify: Option<Json>,
+    /// When it is planned to begin. It begins when the one before it has ended, earlier or later, and is told as late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Due>,
+    /// Before when it does not begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Due>,
+    /// The rollback that begins when it fails, in place of asking a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<Name>,
 }
 
 impl Step {
@@ -102,6 +123,9 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
 pub struct Procedure {
     /// The name.
     pub id: Name,
+    /// What it is for.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// The steps.
     pub steps: Vec<Step>,
 }

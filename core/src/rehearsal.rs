@@ -133,7 +133,11 @@ mod tests {
             says: "scripts/rollback.sh is not there".into(),
             fingerprint: Some(fingerprint.into()),
         };
-        let procedure = Procedure { id: Name::of("rollback"), steps: Vec::new() };
+        let procedure = Procedure {
+            id: Name::of("rollback"),
+            purpose: crate::procedure::Purpose::Rollback,
+            steps: Vec::new(),
+        };
         Rehearsal {
             procedure: Name::of("rollback"),
             hash: Rehearsal::hash_of(&procedure),
@@ -150,7 +154,11 @@ mod tests {
             procedure: Name::of("rollback"),
             valid_for: Duration::from_secs(86_400),
         };
-        let procedure = Procedure { id: Name::of("rollback"), steps: Vec::new() };
+        let procedure = Procedure {
+            id: Name::of("rollback"),
+            purpose: crate::procedure::Purpose::Rollback,
+            steps: Vec::new(),
+        };
         let (fresh, old) = (3_600, 90_000);
         let unattended = Rehearsal { by: None, ..rehearsal("2.4", "a", true) };
         let rows = [
@@ -193,7 +201,11 @@ mod tests {
             let finding = judge(&rule, Some(&procedure), &all, Some(&ready_now), "2.4", now);
             assert_eq!(finding.outcome, outcome, "{row}: {}", finding.because);
         }
-        let changed = Procedure { id: Name::of("other"), steps: Vec::new() };
+        let changed = Procedure {
+            id: Name::of("other"),
+            purpose: crate::procedure::Purpose::Rollback,
+            steps: Vec::new(),
+        };
         let all = [rehearsal("2.4", "a", true)];
         let finding = judge(&rule, Some(&changed), &all, None, "2.4", Timestamp::UNIX_EPOCH);
         assert_eq!(finding.because, "the procedure has changed since it was rehearsed");

@@ -13,7 +13,7 @@ use crate::milestone::{Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::reading::Readings;
 use crate::rehearsal::Rehearsal;
-use crate::run::Run;
+use crate::run::{Held, Run, RunId, StepState};
 use crate::trigger::{Flag, Hold, Mode, Status};
 use crate::waiver::Waiver;
 
@@ -59,6 +59,9 @@ pub struct Report {
     pub checklists: Vec<ChecklistReport>,
     /// The triggers.
     pub triggers: Vec<TriggerReport>,
+    /// The launch day, if there is a plan of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<DayReport>,
     /// The runs, newest first.
     pub runs: Vec<Run>,
     /// The last rehearsals by people, newest first.
@@ -177,6 +180,47 @@ pub struct DecisionReport {
     /// The decision as it is kept, with the report that it was made on.
     #[serde(skip)]
     pub kept: Arc<Decision>,
+}
+
+/// The launch day: the plan, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DayReport {
+    /// The procedure.
+    pub procedure: Name,
+    /// Its newest run, if it was begun.
+    pub run: Option<RunId>,
+    /// How it stands, in words.
+    pub standing: String,
+    /// Who keeps it from going on.
+    pub held: Option<Held>,
+    /// The step that is under way, or comes next.
+    pub next: Option<Name>,
+    /// The steps, in order.
+    pub steps: Vec<DayStep>,
+}
+
+/// A step of the launch day.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DayStep {
+    /// Its name.
+    pub step: Name,
+    /// What it does.
+    pub action: Name,
+    /// The role that does it or watches it.
+    pub owner: Option<Name>,
+    /// Who holds that role.
+    pub people: Vec<Name>,
+    /// When it is planned, as written.
+    pub at: Option<String>,
+    /// When it is planned, as an instant; it moves with the start of the deployment.
+    pub planned_at: Option<Timestamp>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: StepState,
+    /// By how many seconds it is late, or began late, if it is a minute or more.
+    pub late: Option<f64>,
+    /// What a person is to do.
+    pub instructions: Option<String>,
 }
 
 /// The messages of a launch in short.

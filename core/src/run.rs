@@ -3,6 +3,8 @@
 //! Before anything is done the start of the attempt is on record; an attempt found started after a crash is looked at
 //! and not repeated by guess. We promise at most one start per attempt, never a silent retry.
 
+mod launch;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use crate::milestone::Milestone;
 use crate::name::Name;
 use crate::procedure::{Effect, OnInDoubt, Procedure, Step};
 use crate::reading::cut;
+
+pub use launch::Held;
 
 /// How often a step is begun by itself before a person is asked, so that a step that kills the daemon ends somewhere.
 const MAX_ATTEMPTS: u32 = 3;
@@ -53,6 +57,13 @@ pub enum Ended {
     NotStarted,
     /// It may have acted, and what it is to bring about was looked for and is not there.
     NotDone,
+}
+
+impl Ended {
+    /// Whether it is known that it did not do what it should.
+    pub fn is_certain_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::NotDone)
+    }
 }
 
 /// What happened to a run.
@@ -103,6 +114,22 @@ pub enum RunEvent {
         /// When.
         at: Timestamp,
     },
+    /// A person keeps it from going on.
+    Held {
+        /// Who.
+        person: Name,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// It may go on.
+    Resumed {
+        /// Who says so.
+        person: Name,
+        /// When.
+        at: Timestamp,
+    },
     /// The run is over.
     Finished {
         /// How.
@@ -140,6 +167,10 @@ pub enum RunStatus {
     EndedWithFailures,
     /// A person stopped it.
     Aborted,
+    /// A launch's steps are all done or were left out.
+    Completed,
+    /// A launch's run ended because a rollback began.
+    GaveWay,
 }
 
 impl RunStatus {
@@ -152,12 +183,14 @@ impl RunStatus {
             Self::Unverified => "rolled back, not verified",
             Self::EndedWithFailures => "rolled back, not healthy",
             Self::Aborted => "aborted",
+            Self::Completed => "completed",
+            Self::GaveWay => "gave way to a rollback",
         }
     }
 
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Verified | Self::Unverified | Self::EndedWithFailures | Self::Aborted)
+        !matches!(self, Self::Running | Self::NeedsDecision)
     }
 }
 
@@ -219,6 +252,9 @@ pub struct Run {
     pub steps: Vec<StepState>,
     /// How the run stands.
     pub status: RunStatus,
+    /// Who keeps it from going on, if somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
 }
 
 /// What is to be done next.
@@ -268,6 +304,7 @@ impl Run {
             cause,
             at,
             status: RunStatus::Running,
+            held: None,
         }
     }
 
@@ -276,9 +313,9 @@ impl Run {
         self.target.as_ref().unwrap_or(&self.launch)
     }
 
-    /// Whether a trigger began it, and not a person.
+    /// Whether a trigger or a failed step began it, and not a person.
     pub fn by_itself(&self) -> bool {
-        self.cause.starts_with("trigger ")
+        self.cause.starts_with("trigger ") || self.cause.starts_with("step ")
     }
 
     /// Folds an event in.
@@ -314,6 +351,8 @@ impl Run {
             RunEvent::Decided { step, decision, person, reason, at } => {
                 self.decide(*step, *decision, person, reason, *at)?;
             }
+            RunEvent::Held { person, reason, at } => self.hold(person, reason, *at)?,
+            RunEvent::Resumed { .. } => self.resume()?,
             RunEvent::Finished { status, .. } => {
                 self.status = *status;
                 return Ok(());
@@ -394,7 +433,7 @@ impl Run {
 
     /// What is to be done next, given the milestones reached.
     pub fn next(&self, reached: impl Fn(Milestone) -> bool) -> Next {
-        if self.status.is_final() || self.asking().is_some() {
+        if self.status.is_final() || self.held.is_some() || self.asking().is_some() {
             return Next::Wait;
         }
         let mut failures = false;
@@ -416,6 +455,7 @@ impl Run {
             }
         }
         Next::Finish(match (failures, self.was_verified()) {
+            (false, _) if !self.is_rollback() => RunStatus::Completed,
             (true, _) => RunStatus::EndedWithFailures,
             (false, true) => RunStatus::Verified,
             (false, false) => RunStatus::Unverified,

@@ -4,6 +4,7 @@
 //! persist, then actions to perform. It reads no clock and does no IO, so the same events lead to the same state.
 
 mod compile;
+mod day;
 mod event;
 mod messages;
 mod people;
@@ -185,17 +186,8 @@ impl State {
                 self.observe(&check, observation, now, &mut effects)?;
             }
             Event::SignedOff { check, person, decision, evidence, note, values } => {
-                let said = SignOff {
-                    check,
-                    person,
-                    decision,
-                    evidence: evidence.map(cut),
-                    note: note.map(cut),
-                    values: values.into_iter().map(|(name, value)| (name, cut(value))).collect(),
-                    at: now.wall,
-                    version: self.plan.version.clone(),
-                    checklist_hash: String::new(),
-                };
+                let said =
+                    SignOff { evidence, note, values, ..self.said(check, person, decision, now) };
                 self.sign(said, &mut effects)?;
             }
             Event::Waived { check, person, reason, until } => {
@@ -215,6 +207,12 @@ impl State {
                 self.tick(now, &mut effects);
                 self.look_for_readiness(now, &mut effects);
             }
+            Event::LaunchBegun { procedure, person } => {
+                self.begin_launch(&procedure, &person, now, &mut effects)?;
+            }
+            Event::RunHeld { run, person, reason } => {
+                self.hold_run(&run, person, reason, now, &mut effects)?;
+            }
             Event::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
             Event::Rehearse { procedure, person } => {
                 self.rehearse(procedure, person, &mut effects)?;
@@ -233,6 +231,7 @@ impl State {
             Event::StepEnded { run, step, attempt, how, evidence } => {
                 let ended = RunEvent::StepEnded { step, attempt, how, evidence, at: now.wall };
                 self.run_event(&run, ended, &mut effects)?;
+                self.roll_back_for_failure(now, &mut effects);
             }
             Event::Decided { run, step, choice, person, reason } => {
                 self.decide(&run, step, choice, person, reason, now, &mut effects)?;

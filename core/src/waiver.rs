@@ -120,11 +120,13 @@ mod tests {
         }
     }
 
+    /// Name, waivers, version, checklist, instant, whether one counts.
+    type Row<'a> = (&'a str, &'a [Waiver], &'a str, &'a str, i64, bool);
+
     #[test]
     fn the_newest_counts_while_it_lasts() {
         let apex: CheckPath = "dns/apex".parse().expect("a check");
         let taken_back = vec![waiver(0, 100), waiver(50, 50)];
-        type Row<'a> = (&'a str, &'a [Waiver], &'a str, &'a str, i64, bool);
         let rows: [Row<'_>; 7] = [
             ("none", &[], "2", "h", 10, false),
             ("lasts", &[waiver(0, 100)], "2", "h", 99, true),

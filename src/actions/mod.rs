@@ -1,7 +1,9 @@
 //! What the steps of a procedure do. Each gives how it ended and what there is to see of it; none decides what follows.
 
 mod exec;
+mod gate;
 mod http;
+mod milestone;
 pub mod settings;
 mod shim;
 #[cfg(test)]
@@ -66,6 +68,8 @@ impl Attempt {
         let (how, evidence) = match step.action.as_str() {
             "exec" => self.find_script().await,
             "wait" => self.wait().await,
+            "gate" => self.gate().await,
+            "milestone" => self.milestone().await,
             _ => {
                 let says =
                     "the daemon stopped while it was under way; whether it acted is not known";
@@ -81,6 +85,8 @@ impl Attempt {
             "exec" => self.exec().await,
             "http" => self.http().await,
             "wait" => self.wait().await,
+            "gate" => self.gate().await,
+            "milestone" => self.milestone().await,
             // A person does it and says so; until then there is nothing to do here.
             "manual" => {
                 tokio::time::sleep(timeout).await;

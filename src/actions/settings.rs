@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::time::duration_text;
 use launchgate_probes::secret::TextOrCredential;
@@ -94,4 +95,26 @@ pub struct WaitSettings {
 pub struct ManualSettings {
     /// What is to be done.
     pub instructions: String,
+}
+
+/// `do: gate` waits until the gate is open.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateSettings {
+    /// The checklists that must be GO; without them, the verdict on the question of the phase.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub checklists: Vec<Name>,
+    /// Whether the incident commander must have decided GO, on facts that still hold.
+    #[serde(default)]
+    pub decision: bool,
+}
+
+/// `do: milestone` records a milestone.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MilestoneSettings {
+    /// Which: `deploy_started`, `migration_done`, `smoke_passed`, `live`, `closed`.
+    #[schemars(with = "String")]
+    pub milestone: Milestone,
 }

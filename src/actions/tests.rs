@@ -1,6 +1,7 @@
 //! Actions against real scripts and a real listener, and `wait` against reports on paused time.
 
 mod found;
+mod gate;
 mod outside;
 mod wait;
 
@@ -69,6 +70,9 @@ fn perform(action: &'static str, settings: Json, timeout: Duration) -> Perform {
         owner: None,
         on_in_doubt: OnInDoubt::Ask,
         verify: None,
+        at: None,
+        not_before: None,
+        on_failure: None,
     };
     Perform {
         run: RunId::of(&Name::of("shop"), 7),

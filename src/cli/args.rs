@@ -341,6 +341,24 @@ pub enum RunCommand {
         #[command(flatten)]
         daemon: Daemon,
     },
+    /// Begin a launch procedure: the launch day.
+    Start {
+        /// Which.
+        procedure: Name,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Keep a launch's run from going on; the step under way ends.
+    Hold(Decide),
+    /// Let a held run go on.
+    Resume {
+        /// The run.
+        run: String,
+        /// The daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
     /// Try the step that waits for a decision once more.
     Retry(Decide),
     /// Say that the step that waits for a decision has worked.

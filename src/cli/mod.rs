@@ -10,6 +10,7 @@ pub mod people;
 mod probe;
 mod rehearse;
 mod replay;
+mod runs;
 mod serve;
 mod snapshot;
 mod terminal;
@@ -93,7 +94,7 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Run { rehearse: Some(procedure), daemon, .. } => {
             rehearse::rehearse(&procedure, &daemon, terminal).await
         }
-        Command::Run { command: Some(command), .. } => online::run(command, terminal).await,
+        Command::Run { command: Some(command), .. } => runs::run(command, terminal).await,
         Command::Run { rehearse: None, command: None, .. } => Err(Failed::usage(
             "say what to do: `launchgate run status`, or `--rehearse`".to_owned(),
         )),

@@ -4,7 +4,7 @@ use launchgate_core::gate::Verdict;
 use launchgate_core::name::Name;
 use serde_json::{Value, json};
 
-use super::args::{Daemon, Decide, Mute, Reasoned, Report, RunCommand, TriggerCommand};
+use super::args::{Daemon, Mute, Reasoned, Report, TriggerCommand};
 use super::client::Client;
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
@@ -109,55 +109,4 @@ async fn order(
 fn trigger_line(trigger: &Value) -> String {
     let word = |key: &str| trigger[key].as_str().unwrap_or_default().to_owned();
     format!("{:<20} {:<10} {:<8} {}\n", word("id"), word("state"), word("mode"), word("because"))
-}
-
-pub(super) async fn run(command: RunCommand, terminal: Terminal) -> Result<Exit, Failed> {
-    match command {
-        RunCommand::Status { run, daemon } => {
-            let client = Client::new(&daemon)?;
-            let launch = client.launch().await?;
-            let report = client.get(&format!("/api/v1/launches/{launch}/report")).await?;
-            let runs = report["runs"].as_array().into_iter().flatten();
-            let wanted: Vec<&Value> =
-                runs.filter(|r| run.as_ref().is_none_or(|id| r["id"] == id.as_str())).collect();
-            match (&run, wanted.is_empty()) {
-                (Some(id), true) => return Err(Failed::usage(format!("there is no run `{id}`"))),
-                (None, true) => terminal.print("no runs\n"),
-                (_, false) => wanted.into_iter().for_each(|run| terminal.print(&run_lines(run))),
-            }
-            Ok(Exit::Success)
-        }
-        RunCommand::Retry(args) => decide(args, "retry", terminal).await,
-        RunCommand::MarkSucceeded(args) => decide(args, "mark_succeeded", terminal).await,
-        RunCommand::Abort(args) => decide(args, "abort", terminal).await,
-    }
-}
-
-fn run_lines(run: &Value) -> String {
-    let mut text = format!(
-        "{}  {}\n  {}\n",
-        run["id"].as_str().unwrap_or_default(),
-        run["status"].as_str().unwrap_or_default().replace('_', " "),
-        run["cause"].as_str().unwrap_or_default(),
-    );
-    let steps = run["procedure"]["steps"].as_array().into_iter().flatten();
-    for (index, (step, state)) in
-        steps.zip(run["steps"].as_array().into_iter().flatten()).enumerate()
-    {
-        let how = state["how"].as_str().or(state["state"].as_str()).unwrap_or_default();
-        let said = state["evidence"].as_str().or(state["because"].as_str()).unwrap_or_default();
-        let id = step["id"].as_str().unwrap_or_default();
-        let said = said.lines().next_back().unwrap_or_default();
-        text += &format!("  {:>2}. {id:<20} {how:<10} {said}\n", index + 1);
-    }
-    text
-}
-
-async fn decide(args: Decide, choice: &str, terminal: Terminal) -> Result<Exit, Failed> {
-    let client = Client::new(&args.daemon)?;
-    let launch = client.launch().await?;
-    let path = format!("/api/v1/launches/{launch}/runs/{}/decisions", args.run);
-    client.post(&path, &json!({ "choice": choice, "reason": args.reason })).await?;
-    terminal.print(&format!("{} recorded\n", choice.replace('_', " ")));
-    Ok(Exit::Success)
 }

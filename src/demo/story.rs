@@ -147,7 +147,7 @@ fn sketch(report: &Report) -> String {
         ));
     }
     for run in &report.runs {
-        lines.push(format!("    run {}: {}", run.id, run.status.name()));
+        lines.push(format!("    run {}: {}", run.id, run.standing()));
         for (step, state) in run.procedure.steps.iter().zip(&run.steps) {
             let (word, _, evidence) = crate::render::words::step(state);
             let evidence = crate::render::words::tame(evidence);

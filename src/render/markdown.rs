@@ -36,7 +36,9 @@ fn write(out: &mut String, report: &Report) -> Result {
         writeln!(out, "**Decided {word}** {}\n", escape(&words::decided(made)))?;
     }
     blockers(out, report)?;
-    for run in &report.runs {
+    day(out, report)?;
+    let day = report.day.as_ref().and_then(|day| day.run.as_ref());
+    for run in report.runs.iter().filter(|run| Some(&run.id) != day) {
         self::run(out, run)?;
     }
     triggers(out, report)?;
@@ -80,8 +82,33 @@ fn blockers(out: &mut String, report: &Report) -> Result {
     writeln!(out)
 }
 
+fn day(out: &mut String, report: &Report) -> Result {
+    let Some(day) = &report.day else { return Ok(()) };
+    writeln!(out, "## Launch day – `{}`, {}\n", day.procedure, day.standing)?;
+    if let Some(held) = &day.held {
+        writeln!(out, "**Held** by {} at {:.0}: {}\n", held.person, held.at, escape(&held.reason))?;
+    }
+    writeln!(out, "| planned | step | owner | state | notes |\n|---|---|---|---|---|")?;
+    for step in &day.steps {
+        let (word, tone, evidence) = words::step(&step.state);
+        let who = step.owner.as_ref().map(|role| words::holders(role, &step.people));
+        let late = step.late.map(|late| format!("late by {}. ", words::seconds(late)));
+        writeln!(
+            out,
+            "| {} | `{}` | {} | {} | {}{} |",
+            words::planned(step, report),
+            step.step,
+            escape(&who.unwrap_or_default()),
+            badge(word, tone),
+            late.unwrap_or_default(),
+            escape(evidence)
+        )?;
+    }
+    writeln!(out)
+}
+
 fn run(out: &mut String, run: &Run) -> Result {
-    let status = badge(run.status.name(), words::run(run.status));
+    let status = badge(run.standing(), words::run(run.status));
     writeln!(out, "## Run `{}` – {status}\n\nBecause {}\n", run.id, escape(&run.cause))?;
     for (index, (step, state)) in run.procedure.steps.iter().zip(&run.steps).enumerate() {
         let (word, tone, evidence) = words::step(state);

@@ -1,5 +1,7 @@
 //! The report for a terminal: what an on-call person needs first stands first, in a width that a split window has.
 
+mod day;
+
 use launchgate_core::check::Level;
 use launchgate_core::report::{CheckReport, ChecklistReport, Report, TriggerReport};
 use launchgate_core::run::{Run, StepState};
@@ -24,7 +26,9 @@ pub(super) fn render(report: &Report, options: Options) -> String {
     page.alarms(report);
     page.decision(report);
     page.blockers(report);
-    for run in &report.runs {
+    page.day(report);
+    let day = report.day.as_ref().and_then(|day| day.run.as_ref());
+    for run in report.runs.iter().filter(|run| Some(&run.id) != day) {
         page.run(run, report);
     }
     page.triggers(report);
@@ -192,7 +196,7 @@ impl Page {
     }
 
     fn run(&mut self, run: &Run, report: &Report) {
-        let status = self.badge(run.status.name(), 0, words::run(run.status));
+        let status = self.badge(run.standing(), 0, words::run(run.status));
         self.line(&format!("\nRun {} · {status} · {}", run.id, ago(run.at, report.as_of)));
         self.wrapped("  ", 2, &tame(&run.cause));
         for (index, (step, state)) in run.procedure.steps.iter().zip(&run.steps).enumerate() {

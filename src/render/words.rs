@@ -8,7 +8,9 @@ use launchgate_core::check::{Outcome, Reason};
 use launchgate_core::decision::Word;
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
 use launchgate_core::name::Name;
-use launchgate_core::report::{CheckReport, DecisionReport, DueState, Report, TriggerReport};
+use launchgate_core::report::{
+    CheckReport, DayStep, DecisionReport, DueState, Report, TriggerReport,
+};
 use launchgate_core::run::{Ended, Run, RunStatus, StepState};
 use launchgate_core::time::{elapsed, format_duration};
 use launchgate_core::trigger::{Mode, Status};
@@ -125,9 +127,19 @@ pub fn trigger(status: Status) -> Tone {
 /// A run's tone.
 pub fn run(status: RunStatus) -> Tone {
     match status {
-        RunStatus::Verified => Tone::Good,
+        RunStatus::Verified | RunStatus::Completed => Tone::Good,
         RunStatus::Running | RunStatus::NeedsDecision | RunStatus::Unverified => Tone::Open,
-        RunStatus::EndedWithFailures | RunStatus::Aborted => Tone::Bad,
+        RunStatus::EndedWithFailures | RunStatus::Aborted | RunStatus::GaveWay => Tone::Bad,
+    }
+}
+
+/// When a step of the launch day is planned: as written, and on the clock of the launch.
+pub fn planned(step: &DayStep, report: &Report) -> String {
+    let Some((at, instant)) = step.at.as_ref().zip(step.planned_at) else { return String::new() };
+    let zone = report.go_live.parse::<Zoned>().map(|go_live| go_live.time_zone().clone());
+    match zone {
+        Ok(zone) => format!("{at} {}", instant.to_zoned(zone).strftime("%H:%M")),
+        Err(_) => at.clone(),
     }
 }
 

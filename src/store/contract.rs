@@ -56,8 +56,15 @@ pub(super) fn run(generation: u32) -> Run {
         owner: None,
         on_in_doubt: OnInDoubt::Ask,
         verify: None,
+        at: None,
+        not_before: None,
+        on_failure: None,
     };
-    let procedure = Procedure { id: Name::of("rollback"), steps: vec![step] };
+    let procedure = Procedure {
+        id: Name::of("rollback"),
+        purpose: launchgate_core::procedure::Purpose::Rollback,
+        steps: vec![step],
+    };
     Run::new(launch(), generation, procedure, "because".into(), at())
 }
 

@@ -42,7 +42,12 @@ impl MemoryStore {
         let Record::RunCreated(created) = record else { return None };
         let others = self.launches.iter().filter(|(name, _)| *name != launch);
         let mut runs = others.flat_map(|(_, kept)| &kept.saved.runs);
-        let holds = |run: &&Run| !run.status.is_final() && run.target() == created.target();
+        let holds = |run: &&Run| {
+            !run.status.is_final()
+                && run.target() == created.target()
+                && run.is_rollback()
+                && created.is_rollback()
+        };
         runs.find(holds).map(|run| run.id.clone())
     }
 
@@ -73,6 +78,7 @@ impl Kept {
                     .saved
                     .runs
                     .iter()
+                    .filter(|kept| kept.is_rollback() == run.is_rollback())
                     .any(|kept| kept.generation == run.generation || !kept.status.is_final());
                 if there {
                     return Err(StoreError::Conflict(format!("run {}", run.id)));
@@ -169,7 +175,7 @@ impl Store for MemoryStore {
         let others = self.launches.iter().filter(|(name, _)| *name != launch);
         let mut runs: Vec<&Run> = others
             .flat_map(|(_, kept)| &kept.saved.runs)
-            .filter(|run| run.target() == target)
+            .filter(|run| run.target() == target && run.is_rollback())
             .collect();
         runs.sort_by_key(|run| std::cmp::Reverse(run.at));
         let told = |run: &Run| Elsewhere {

@@ -17,13 +17,14 @@ use super::trouble::{Trouble, json, text};
 use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_messages.sql"),
     include_str!("sqlite_audit.sql"),
     include_str!("sqlite_targets.sql"),
     include_str!("sqlite_people.sql"),
+    include_str!("sqlite_launch_runs.sql"),
 ];
 
 /// An SQLite file.
@@ -126,7 +127,7 @@ impl SqliteStore {
     fn runs_on(&self, target: &Name, but: &Name) -> Result<Vec<Elsewhere>, Trouble> {
         let mut statement = self.connection.prepare_cached(
             "SELECT run, launch, at, ended, by_itself FROM runs \
-             WHERE target = ?1 AND launch <> ?2 ORDER BY id DESC LIMIT ?3",
+             WHERE target = ?1 AND launch <> ?2 AND purpose = 'rollback' ORDER BY id DESC LIMIT ?3",
         )?;
         let most = i64::try_from(ELSEWHERE).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![target.as_str(), but.as_str(), most])?;
@@ -318,12 +319,13 @@ fn keep(
 
 fn create(tx: &Transaction<'_>, launch: &str, at: i64, run: &Run) -> Result<(), Trouble> {
     tx.prepare_cached(
-        "INSERT INTO runs (run, launch, generation, at, in_flight, body, target, by_itself) \
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)",
+        "INSERT INTO runs (run, launch, purpose, generation, at, in_flight, body, target, by_itself) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8)",
     )?
     .execute(params![
         run.id.0,
         launch,
+        if run.is_rollback() { "rollback" } else { "launch" },
         run.generation,
         at,
         text(run)?,

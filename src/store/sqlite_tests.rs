@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use launchgate_core::milestone::Milestone;
+use launchgate_core::run::RunEvent;
 
-use super::contract::{at, contract, launch, observed, reached};
+use super::contract::{at, contract, launch, observed, reached, run};
 use super::sqlite::MIGRATIONS;
 use super::*;
+
+/// The layout whose runs are made anew by the next step.
+const BEFORE_LAUNCH_RUNS: usize = 6;
 
 /// A folder that ends with the test.
 pub(super) struct Folder(pub(super) std::path::PathBuf);
@@ -133,7 +137,7 @@ fn a_file_that_is_none_of_ours_is_refused_and_left_as_it_is() {
     let text = folder.0.join("text.db");
     std::fs::write(&text, "this is no database, it is a text of some length\n".repeat(40)).unwrap();
     let rows =
-        [(&newer, "has layout 99; this launchgate knows 6"), (&text, "file is not a database")];
+        [(&newer, "has layout 99; this launchgate knows 7"), (&text, "file is not a database")];
     for (path, says) in rows {
         let before = std::fs::read(path).unwrap();
         let refused = SqliteStore::open(path).unwrap_err();
@@ -156,8 +160,27 @@ fn every_earlier_layout_is_brought_up_to_date() {
                 '{\"milestone\":\"live\",\"at\":\"2026-12-01T09:00:00Z\",\"by\":\"alice\"}')",
             );
         }
+        if version == BEFORE_LAUNCH_RUNS {
+            let body = serde_json::to_string(&run(1)).unwrap();
+            let event = RunEvent::StepStarted { step: 0, attempt: 1, at: at() };
+            let event = serde_json::to_string(&event).unwrap();
+            layout(
+                &path,
+                &format!(
+                    "INSERT INTO runs (run, launch, generation, at, in_flight, body, target) \
+                     VALUES ('{0}', 'shop', 1, 0, 1, '{body}', 'shop'); \
+                     INSERT INTO run_events (run, at, started_step, started_attempt, body) \
+                     VALUES ('{0}', 0, 0, 1, '{event}')",
+                    run(1).id
+                ),
+            );
+        }
         let mut store = SqliteStore::open(&path).unwrap();
-        assert_eq!(store.load(&launch()).unwrap().milestones.len(), version.min(1), "{version}");
+        let kept = store.load(&launch()).unwrap();
+        assert_eq!(kept.milestones.len(), version.min(1), "{version}");
+        let started: Vec<usize> =
+            kept.runs.iter().flat_map(|run| run.open_attempts()).map(|(step, _)| step).collect();
+        assert_eq!(started.len(), usize::from(version == BEFORE_LAUNCH_RUNS), "{version}");
         store.commit(&launch(), at(), &[observed("a/b", 1.0)]).unwrap();
     }
 }

@@ -11,7 +11,6 @@ use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::reading::cut;
 use launchgate_core::report::Report;
-use launchgate_core::run::{Choice, RunId};
 use launchgate_core::state::Event;
 use launchgate_core::time::parse_duration;
 use launchgate_core::trigger::Order;
@@ -200,22 +199,6 @@ pub(super) async fn triggers(
     Ok(Json(json!({ "triggers": find(&app, &launch)?.report().triggers })))
 }
 
-pub(super) async fn runs(
-    State(app): State<App>,
-    Path(launch): Path<String>,
-) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "runs": find(&app, &launch)?.report().runs })))
-}
-
-pub(super) async fn run(
-    State(app): State<App>,
-    Path((launch, run)): Path<(String, String)>,
-) -> Answer<Json<Value>> {
-    let report = find(&app, &launch)?.report();
-    let found = report.runs.iter().find(|r| r.id.0 == run);
-    Ok(Json(json!(found.ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?)))
-}
-
 /// A body that must be JSON of a shape.
 pub(super) fn body<T>(body: Result<Json<T>, JsonRejection>) -> Answer<T> {
     body.map(|Json(body)| body).map_err(|rejection| {
@@ -315,47 +298,6 @@ pub(super) async fn order_trigger(
     let missing = || ApiError::not_found(format!("trigger `{trigger}`"));
     let trigger = Name::try_new(&trigger).map_err(|_| missing())?;
     order(handle, Event::Ordered { trigger, person, order: what }).await
-}
-
-/// Walks a procedure through. The report has it when it is done.
-pub(super) async fn rehearse(
-    State(app): State<App>,
-    Path((launch, procedure)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
-    let handle = find(&app, &launch)?;
-    let missing = || ApiError::not_found(format!("procedure `{procedure}`"));
-    let procedure = Name::try_new(&procedure).map_err(|_| missing())?;
-    order(handle, Event::Rehearse { procedure, person }).await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Deciding {
-    choice: Choice,
-    reason: String,
-    /// The step; without it, the one that waits for a decision.
-    step: Option<usize>,
-}
-
-pub(super) async fn decide(
-    State(app): State<App>,
-    Path((launch, run)): Path<(String, String)>,
-    headers: HeaderMap,
-    given: Result<Json<Deciding>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
-    let Deciding { choice, reason: given, step } = body(given)?;
-    let reason = reason(given)?;
-    let handle = find(&app, &launch)?;
-    let report = handle.report();
-    let found = report.runs.iter().find(|r| r.id.0 == run);
-    let found = found.ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?;
-    let step = step.or_else(|| found.asking()).ok_or_else(|| {
-        ApiError::new(StatusCode::CONFLICT, "conflict", format!("run {run} asks for no decision"))
-    })?;
-    order(handle, Event::Decided { run: RunId(run), step, choice, person, reason }).await
 }
 
 pub(super) async fn order(handle: &Handle, event: Event) -> Answer<Json<Value>> {

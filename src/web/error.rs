@@ -92,6 +92,9 @@ fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
         | Rejected::Waiver(WaiverError::None(_))
         | Rejected::Decision(DecisionError::NothingToDecide(_))
         | Rejected::Run(_)
+        | Rejected::NotALaunch(_)
+        | Rejected::NothingToLaunch(_)
+        | Rejected::LaunchUnderWay(_)
         | Rejected::Order(_)
         | Rejected::OutOfOrder { .. }
         | Rejected::NothingToRollBack(_)

@@ -26,13 +26,15 @@ type Series = Family<Vec<(&'static str, String)>, Number>;
 const VERDICTS: [Verdict; 3] = [Verdict::Go, Verdict::Hold, Verdict::NoGo];
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Pass, Outcome::Warn, Outcome::Fail, Outcome::Unknown(Reason::Stale), Outcome::Waived];
-const RUNS: [RunStatus; 6] = [
+const RUNS: [RunStatus; 8] = [
     RunStatus::Running,
     RunStatus::NeedsDecision,
     RunStatus::Verified,
     RunStatus::Unverified,
     RunStatus::EndedWithFailures,
     RunStatus::Aborted,
+    RunStatus::Completed,
+    RunStatus::GaveWay,
 ];
 
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {

@@ -13,6 +13,7 @@ mod metrics;
 mod page;
 mod people;
 mod process;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -90,8 +91,8 @@ pub fn router(app: App) -> Router {
         .route("/launches/{launch}/checklists/{list}", get(api::checklist))
         .route("/launches/{launch}/checks/{list}/{check}", get(api::check))
         .route("/launches/{launch}/triggers", get(api::triggers))
-        .route("/launches/{launch}/runs", get(api::runs))
-        .route("/launches/{launch}/runs/{run}", get(api::run))
+        .route("/launches/{launch}/runs", get(runs::runs))
+        .route("/launches/{launch}/runs/{run}", get(runs::run))
         .route("/launches/{launch}/audit", get(audit::audit))
         .route("/launches/{launch}/events", get(events::events))
         .route("/launches/{launch}/sign-offs", post(people::sign))
@@ -102,8 +103,11 @@ pub fn router(app: App) -> Router {
         .route("/launches/{launch}/milestones", post(api::milestone))
         .route("/launches/{launch}/triggers/{trigger}/fire", post(api::fire))
         .route("/launches/{launch}/triggers/{trigger}/{order}", post(api::order_trigger))
-        .route("/launches/{launch}/procedures/{procedure}/rehearsals", post(api::rehearse))
-        .route("/launches/{launch}/runs/{run}/decisions", post(api::decide));
+        .route("/launches/{launch}/procedures/{procedure}/rehearsals", post(runs::rehearse))
+        .route("/launches/{launch}/procedures/{procedure}/runs", post(runs::begin))
+        .route("/launches/{launch}/runs/{run}/hold", post(runs::hold))
+        .route("/launches/{launch}/runs/{run}/resume", post(runs::resume))
+        .route("/launches/{launch}/runs/{run}/decisions", post(runs::decide));
     Router::new()
         .nest("/api/v1", api)
         .route("/", get(page::index))

@@ -15,6 +15,9 @@ fn step(id: &'static str, effect: Effect, critical: bool) -> Step {
         owner: None,
         on_in_doubt: if effect == Effect::Once { OnInDoubt::Ask } else { OnInDoubt::Retry },
         verify: None,
+        at: None,
+        not_before: None,
+        on_failure: None,
     }
 }
 
@@ -27,7 +30,8 @@ fn run() -> Run {
         down,
         step("smoke", Effect::Idempotent, true),
     ];
-    let procedure = Procedure { id: Name::of("rollback"), steps };
+    let procedure =
+        Procedure { id: Name::of("rollback"), purpose: crate::procedure::Purpose::Rollback, steps };
     Run::new(Name::of("shop"), 1, procedure, "test".into(), Timestamp::UNIX_EPOCH)
 }
 

@@ -82,6 +82,7 @@ impl State {
             checklists,
             triggers: self.trigger_reports(now),
             messages: self.message_report(),
+            day: self.day_report(now),
             runs: self.runs.iter().rev().cloned().collect(),
             rehearsals: self.rehearsals.iter().rev().take(REHEARSALS).cloned().collect(),
             decisions: Vec::new(),
@@ -203,7 +204,7 @@ impl State {
     }
 
     /// When `T` or `H` is, in the launch's zone.
-    fn anchor(&self, anchor: Anchor) -> Zoned {
+    pub(super) fn anchor(&self, anchor: Anchor) -> Zoned {
         let zone: TimeZone = self.plan.go_live.time_zone().clone();
         let deployed =
             self.milestones.iter().rev().find(|r| r.milestone == Milestone::DeployStarted);
@@ -232,7 +233,8 @@ impl State {
         };
         match (phase, answers(phase)) {
             (Phase::RollingBack, _) => {
-                let aborted = self.runs.last().is_some_and(|run| run.status == RunStatus::Aborted);
+                let mut rollbacks = self.runs.iter().rev().filter(|run| run.is_rollback());
+                let aborted = rollbacks.next().is_some_and(|run| run.status == RunStatus::Aborted);
                 because(
                     Why::Failed,
                     if aborted {
@@ -314,8 +316,10 @@ impl State {
                 format!("trigger {} is {status}: {}", trigger.id, memory.because(trigger, now))
             });
         let waiting = self.runs.iter().filter_map(|run| {
-            let step = &run.procedure.steps.get(run.asking()?)?.id;
-            Some(format!("run {} waits for a person at the step `{step}`", run.id))
+            let step = run.procedure.steps.get(run.asking()?)?;
+            // What people do on the launch day by plan is no alarm.
+            (run.is_rollback() || !step.is_manual())
+                .then(|| format!("run {} waits for a person at the step `{}`", run.id, step.id))
         });
         let undelivered = self.message_report();
         let late =

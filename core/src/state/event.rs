@@ -84,6 +84,22 @@ pub enum Event {
     },
     /// Time passed.
     Tick,
+    /// A person begins a launch procedure.
+    LaunchBegun {
+        /// Which.
+        procedure: Name,
+        /// Who.
+        person: Name,
+    },
+    /// A person holds a launch's run, or lets it go on.
+    RunHeld {
+        /// Which.
+        run: RunId,
+        /// Who.
+        person: Name,
+        /// Why it is held; nothing lets it go on.
+        reason: Option<String>,
+    },
     /// What the rollbacks of other launches on the same target are now, newest first.
     Elsewhere(Vec<Elsewhere>),
     /// A person fires a trigger.
@@ -326,6 +342,15 @@ pub enum Rejected {
     /// The person may not decide about a rollback.
     #[error("{0} is neither rollback_authority nor incident_commander")]
     NoAuthority(Name),
+    /// The procedure rolls back.
+    #[error("`{0}` rolls back: fire one of its triggers, `launchgate trigger fire`")]
+    NotALaunch(Name),
+    /// The launch is past it.
+    #[error("there is nothing to launch while the launch is {}", .0.name())]
+    NothingToLaunch(Phase),
+    /// A launch run is in flight.
+    #[error("run {0} is under way: a launch has one at a time")]
+    LaunchUnderWay(RunId),
     /// There is no deployment under way.
     #[error("there is nothing to roll back while the launch is {}", .0.name())]
     NothingToRollBack(Phase),

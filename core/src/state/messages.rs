@@ -11,6 +11,8 @@ use crate::time::{Moment, elapsed};
 
 /// How often people are called to a run that waits for them.
 const CALL_AGAIN: Duration = Duration::from_secs(60);
+/// How often they are called to a step that they do by plan.
+const REMIND: Duration = Duration::from_secs(15 * 60);
 
 impl State {
     /// The messages of this launch.
@@ -106,26 +108,39 @@ impl State {
 
     /// Calls for people to runs that wait for a decision, once a minute.
     pub(super) fn call_for_decisions(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let waiting: Vec<(RunId, String)> = self
-            .runs
-            .iter()
-            .filter_map(|run| {
-                let step = &run.procedure.steps.get(run.asking()?)?.id;
-                Some((run.id.clone(), step.to_string()))
-            })
-            .collect();
-        for (run, step) in waiting {
+        let waiting: Vec<(RunId, String, String, Duration)> =
+            self.runs.iter().filter_map(|run| self.waits(run)).collect();
+        for (run, step, text, again) in waiting {
             let subject = format!("decision/{run}/{step}");
             let first = self.plan.page.first().map(|channel| format!("{subject}/{channel}"));
             let last = first.and_then(|first| self.outbox.about(&first)).map(|(at, _)| at);
-            if last.is_some_and(|at| elapsed(at, now.wall) < CALL_AGAIN) {
+            if last.is_some_and(|at| elapsed(at, now.wall) < again) {
                 continue;
             }
-            let text = format!(
-                "run {run} waits for a person at the step `{step}`: `launchgate run status` shows it, \
-                 `launchgate run retry|mark-succeeded|abort {run}` decides"
-            );
             self.page(&subject, &text, Some(&run), now, effects);
         }
+    }
+
+    /// What a run waits for: the step, what is told, and how soon it is told again.
+    fn waits(&self, run: &Run) -> Option<(RunId, String, String, Duration)> {
+        let step = run.procedure.steps.get(run.asking()?)?;
+        let id = &run.id;
+        if run.is_rollback() || !step.is_manual() {
+            let text = format!(
+                "run {id} waits for a person at the step `{}`: `launchgate run status` shows it, \
+                 `launchgate run retry|mark-succeeded|abort {id}` decides",
+                step.id
+            );
+            return Some((id.clone(), step.id.to_string(), text, CALL_AGAIN));
+        }
+        let people = step.owner.as_ref().and_then(|role| self.plan.people.get(role));
+        let people: Vec<&str> = people.into_iter().flatten().map(Name::as_str).collect();
+        let task = step.settings.get("instructions").and_then(serde_json::Value::as_str);
+        let text = format!(
+            "{}: {} Then `launchgate run mark-succeeded {id} --reason …`",
+            if people.is_empty() { step.id.to_string() } else { people.join(", ") },
+            task.unwrap_or(step.id.as_str())
+        );
+        Some((id.clone(), step.id.to_string(), text, REMIND))
     }
 }

@@ -1,6 +1,7 @@
 //! What people state: sign-offs, waivers, and the go/no-go decision. Each is checked against who may say it, bound to what
 //! they saw, and kept for good.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,9 +22,30 @@ use crate::waiver::{self, Waiver, WaiverError};
 const DECISIONS: usize = 10;
 
 impl State {
+    /// What a person says of a check now, without what backs it.
+    pub(super) fn said(
+        &self,
+        check: CheckPath,
+        person: Name,
+        decision: attestation::Decision,
+        now: Moment,
+    ) -> SignOff {
+        SignOff {
+            checklist_hash: self.checklist_hash(&check.checklist),
+            check,
+            person,
+            decision,
+            evidence: None,
+            note: None,
+            values: BTreeMap::new(),
+            at: now.wall,
+            version: self.plan.version.clone(),
+        }
+    }
+
     pub(super) fn sign(
         &mut self,
-        mut sign_off: SignOff,
+        sign_off: SignOff,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Rejected> {
         let path = &sign_off.check;
@@ -44,7 +66,7 @@ impl State {
             return Err(SignOffError::NotApart { person, other, check }.into());
         }
         attestation::complete(rule, &sign_off)?;
-        sign_off.checklist_hash = self.checklist_hash(&path.checklist);
+        let sign_off = sign_off.cut();
         effects.push(Effect::Persist(Record::SignedOff(Box::new(sign_off.clone()))));
         self.sign_offs.push(sign_off);
         Ok(())

@@ -32,9 +32,10 @@ impl State {
         );
         run.target = (self.plan.target != self.plan.launch).then(|| self.plan.target.clone());
         self.instruct(&mut run);
+        let still = self.give_way(now.wall, effects).unwrap_or_default();
         effects.push(Effect::Persist(Record::RunCreated(Box::new(run.clone()))));
         self.runs.push(run);
-        let text = format!("a rollback begins, run {id}: {cause}");
+        let text = format!("a rollback begins, run {id}: {cause}{still}");
         self.page(&format!("run/{id}"), &text, Some(&id), now, effects);
         let began =
             Reached { milestone: Milestone::RollbackStarted, at: now.wall, by: by.to_owned() };
@@ -63,9 +64,22 @@ impl State {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Rejected> {
-        self.must_command(&person)?;
+        if !self.does_the_step(run, step, decision, &person) {
+            self.must_command(&person)?;
+        }
         let decided = RunEvent::Decided { step, decision, person, reason, at: now.wall };
         self.run_event(run, decided, effects)
+    }
+
+    /// Whether a person says of their own step on the launch day that it is done.
+    fn does_the_step(&self, run: &RunId, step: usize, decision: Choice, person: &Name) -> bool {
+        let run = self.runs.iter().find(|known| known.id == *run && !known.is_rollback());
+        let step = run.and_then(|run| run.procedure.steps.get(step));
+        decision == Choice::MarkSucceeded
+            && step.is_some_and(|step| {
+                step.is_manual()
+                    && step.owner.as_ref().is_some_and(|role| self.plan.holds(person, role))
+            })
     }
 
     pub(super) fn run_event(
@@ -128,6 +142,7 @@ impl State {
                         effects.extend(self.attempt(&id, step, attempt).map(Effect::Perform));
                         break;
                     }
+                    RunEvent::Finished { .. } if !self.rolls_back(&id) => break,
                     RunEvent::Finished { .. } => {
                         let by = format!("run {id}");
                         let ended = Reached { milestone: Milestone::RolledBack, at: now.wall, by };
@@ -138,6 +153,10 @@ impl State {
                 }
             }
         }
+    }
+
+    fn rolls_back(&self, id: &RunId) -> bool {
+        self.runs.iter().any(|run| run.id == *id && run.is_rollback())
     }
 
     fn is_message(&self, id: &RunId, step: usize) -> bool {
@@ -165,6 +184,7 @@ impl State {
         let run = self.runs.iter().find(|run| run.id == *id)?;
         let reached = |m: Milestone| self.reached_this_deployment(m);
         match run.next(reached) {
+            Next::Start { step, .. } if !self.is_time_for(id, step, at) => None,
             Next::Start { step, attempt } => Some(RunEvent::StepStarted { step, attempt, at }),
             Next::Skip { step, because } => Some(RunEvent::StepSkipped { step, because, at }),
             Next::Finish(status) => Some(RunEvent::Finished { status, at }),

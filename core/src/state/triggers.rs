@@ -131,7 +131,7 @@ impl State {
             return;
         }
         if trigger.mode == Mode::Act
-            && let Some(because) = self.obstacle(trigger, now)
+            && let Some(because) = self.obstacle(trigger.cooldown, now)
         {
             memory.blocked = Some(because);
             return;
@@ -153,14 +153,14 @@ impl State {
     }
 
     /// What of the launch or its target keeps a rollback from starting by itself: one that has just been, or too many.
-    fn obstacle(&self, trigger: &Trigger, now: Moment) -> Option<String> {
+    pub(super) fn obstacle(&self, cooldown: Duration, now: Moment) -> Option<String> {
         if let Some(Elsewhere { run, launch, .. }) = target::in_flight(&self.elsewhere) {
             return Some(format!("run {run} of {launch} is under way on the same target"));
         }
         let here = self.milestones.iter().filter(|r| r.milestone == Milestone::RolledBack);
         let there = self.elsewhere.iter().filter_map(|other| other.ended);
         let ended = here.map(|r| r.at).chain(there).max();
-        if let Some(until) = ended.map(|at| add(at, trigger.cooldown))
+        if let Some(until) = ended.map(|at| add(at, cooldown))
             && until > now.wall
         {
             let left = format_duration(elapsed(now.wall, until));
@@ -168,7 +168,7 @@ impl State {
         }
         let by_themselves = self.milestones.iter().filter(|r| {
             r.milestone == Milestone::RollbackStarted
-                && r.by.starts_with("trigger ")
+                && (r.by.starts_with("trigger ") || r.by.starts_with("run "))
                 && elapsed(r.at, now.wall) < BREAKER_WITHIN
         });
         let elsewhere = self
@@ -264,6 +264,7 @@ impl State {
             self.moved(place, memory, now, effects);
         }
         self.call_for_decisions(now, effects);
+        self.call_for_late_steps(now, effects);
     }
 
     fn suggestion(&self, trigger: &Trigger, memory: &Memory, now: Moment) -> String {

@@ -73,6 +73,9 @@ fn step(id: &'static str, action: &'static str, effect: Effect, critical: bool) 
         owner: None,
         on_in_doubt: if effect == Effect::Once { OnInDoubt::Ask } else { OnInDoubt::Retry },
         verify: None,
+        at: None,
+        not_before: None,
+        on_failure: None,
     }
 }
 
@@ -106,7 +109,11 @@ pub(crate) fn plan() -> Arc<Plan> {
         step("confirm", "manual", Effect::Once, true),
         step("healthy", "wait", Effect::Read, true),
     ];
-    let rollback = Procedure { id: Name::of("rollback"), steps };
+    let rollback = Procedure {
+        id: Name::of("rollback"),
+        purpose: launchgate_core::procedure::Purpose::Rollback,
+        steps,
+    };
     Arc::new(Plan {
         launch: Name::of("shop"),
         target: Name::of("shop"),

@@ -61,6 +61,9 @@ fn perform() -> Perform {
         owner: None,
         on_in_doubt: OnInDoubt::Ask,
         verify: None,
+        at: None,
+        not_before: None,
+        on_failure: None,
     };
     Perform {
         run: RunId::of(&Name::of("shop"), 1),

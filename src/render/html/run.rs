@@ -12,7 +12,7 @@ pub(super) fn run(run: &Run, report: &Report) -> Markup {
     html! {
         section.run #{ "run-" (run.id) } aria-labelledby={ "run-" (run.id) "-title" } {
             h2 #{ "run-" (run.id) "-title" } {
-                "Run " code { (run.id) } " " (badge(run.status.name(), words::run(run.status)))
+                "Run " code { (run.id) } " " (badge(run.standing(), words::run(run.status)))
             }
             p { (tame(&run.cause)) span.fine { " · began " (ago(run.at, report.as_of)) } }
             (asks(run))

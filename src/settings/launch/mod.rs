@@ -2,6 +2,7 @@
 
 mod checks;
 mod compiler;
+mod day;
 mod gates;
 mod people;
 mod places;

@@ -7,7 +7,7 @@ use launchgate_core::gate::Checklist;
 use launchgate_core::name::Name;
 use launchgate_core::plan::Channel;
 use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
-use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Step};
+use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Purpose, Step};
 use serde_json::{Value, json};
 
 use super::compiler::Compiler;
@@ -20,6 +20,7 @@ use crate::actions::settings::{
 const MAX_VERIFY: Duration = Duration::from_secs(10 * 60);
 const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 const MANUAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+const GATE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// What steps may refer to.
 struct Known<'a> {
@@ -54,10 +55,17 @@ impl Compiler<'_> {
                     steps.push(step);
                 }
             }
+            let purpose = match raw.purpose {
+                raw::Purpose::Rollback => Purpose::Rollback,
+                raw::Purpose::Launch => Purpose::Launch,
+            };
             if let Some(id) = id {
-                procedures.insert(id.clone(), Procedure { id, steps });
+                let procedure = Procedure { id: id.clone(), purpose, steps };
+                self.fits_its_purpose(&procedure, &path);
+                procedures.insert(id, procedure);
             }
         }
+        self.ways_back(&procedures);
         procedures
     }
 
@@ -69,6 +77,8 @@ impl Compiler<'_> {
             Action::Notify => (TIMEOUT, Effect::Idempotent, false),
             Action::Wait => (TIMEOUT, Effect::Read, true),
             Action::Manual => (MANUAL_TIMEOUT, Effect::Once, true),
+            Action::Gate => (GATE_TIMEOUT, Effect::Read, true),
+            Action::Milestone => (TIMEOUT, Effect::Idempotent, true),
         };
         let timeout =
             self.duration(raw.timeout.as_deref(), &path.entry("timeout")).unwrap_or(usual);
@@ -83,6 +93,12 @@ impl Compiler<'_> {
             Some(raw::Effect::Once) => Effect::Once,
             None => effect,
         };
+        let at = raw.at.as_deref().and_then(|text| self.parse(text, &path.entry("at"), None));
+        let earliest = raw.not_before.as_deref();
+        let not_before =
+            earliest.and_then(|text| self.parse(text, &path.entry("not_before"), None));
+        let back = raw.on_failure.as_deref();
+        let on_failure = back.and_then(|text| self.name(text, &path.entry("on_failure"), false));
         let settings = self.action(&raw, path, timeout, known);
         let (on_in_doubt, verify) = self.doubt(&raw, path, effect);
         Some(Step {
@@ -93,6 +109,8 @@ impl Compiler<'_> {
                 Action::Notify => "notify",
                 Action::Wait => "wait",
                 Action::Manual => "manual",
+                Action::Gate => "gate",
+                Action::Milestone => "milestone",
             }),
             settings: settings?,
             timeout,
@@ -102,6 +120,9 @@ impl Compiler<'_> {
             owner,
             on_in_doubt,
             verify,
+            at,
+            not_before,
+            on_failure,
         })
     }
 
@@ -206,6 +227,8 @@ impl Compiler<'_> {
                 Some(settings)
             }
             Action::Wait => self.wait(settings, shown, &with, timeout, known),
+            Action::Gate => self.gate_step(settings, shown, &with, known.lists),
+            Action::Milestone => self.milestone_step(settings, shown, &with),
         }
     }
 

@@ -402,8 +402,22 @@ pub(super) struct Armed {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Procedure {
+    /// What it is for; `rollback` by default.
+    #[serde(default)]
+    pub(super) purpose: Purpose,
     /// The steps, in order.
     pub(super) steps: Vec<Value>,
+}
+
+/// What a procedure is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Purpose {
+    /// To go back; triggers call for it.
+    #[default]
+    Rollback,
+    /// To launch, hour by hour; a person begins it with `launchgate run start`.
+    Launch,
 }
 
 /// A step.
@@ -434,6 +448,15 @@ pub(super) struct Step {
     /// The role that does it or watches it.
     #[serde(default)]
     pub(super) owner: Option<String>,
+    /// When it is planned to begin: `H+0:15`. It begins when the step before it has ended, and shows as late.
+    #[serde(default)]
+    pub(super) at: Option<String>,
+    /// Before when it does not begin, even if the step before it has ended.
+    #[serde(default)]
+    pub(super) not_before: Option<String>,
+    /// The rollback that begins by itself when it fails; without it, a person is asked.
+    #[serde(default)]
+    pub(super) on_failure: Option<String>,
     /// What becomes of an `exec` or `http` step when it is not known whether it acted; without it `verify` if there is
     /// one, else `ask` for a step that acts `once` and `retry` for any other.
     #[serde(default)]
@@ -470,6 +493,10 @@ pub(super) enum Action {
     Wait,
     /// Ask a person.
     Manual,
+    /// Wait until checklists are GO.
+    Gate,
+    /// Record a milestone.
+    Milestone,
 }
 
 /// What a step does to the world.

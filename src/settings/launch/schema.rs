@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::raw;
 use crate::actions::settings::{
-    ExecSettings, HttpSettings, ManualSettings, NotifySettings, WaitSettings,
+    ExecSettings, GateSettings, HttpSettings, ManualSettings, MilestoneSettings, NotifySettings,
+    WaitSettings,
 };
 
 /// The schema of launch files, with the settings of every probe and action.
@@ -26,6 +27,8 @@ pub fn schema(registry: &Registry) -> Value {
         ("notify", hoisted::<NotifySettings>(&mut defs)),
         ("wait", hoisted::<WaitSettings>(&mut defs)),
         ("manual", hoisted::<ManualSettings>(&mut defs)),
+        ("gate", hoisted::<GateSettings>(&mut defs)),
+        ("milestone", hoisted::<MilestoneSettings>(&mut defs)),
     ];
     let rehearsal = hoisted::<raw::Rehearsal>(&mut defs);
     let mut kinds: Vec<(String, Value)> =

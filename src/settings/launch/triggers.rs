@@ -7,7 +7,7 @@ use launchgate_core::gate::Checklist;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::Name;
 use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
-use launchgate_core::procedure::Procedure;
+use launchgate_core::procedure::{Procedure, Purpose};
 use launchgate_core::time::{format_duration, parse_duration};
 use launchgate_core::trigger::{ARM_DELAY, Ask, Mode, OnUnknown, Trigger, Window};
 use serde_json::Value;
@@ -175,6 +175,10 @@ impl Compiler<'_> {
                 .unwrap_or_else(|| "write it under `procedures:`".to_owned());
             let message = format!("there is no procedure `{text}`");
             self.problem(Problem::new(path.clone(), message).hint(hint));
+        }
+        if procedures.get(&name).is_some_and(|found| found.purpose == Purpose::Launch) {
+            let message = format!("`{text}` launches, and a trigger calls for a rollback");
+            self.problem(Problem::new(path.clone(), message));
         }
         Some(name)
     }

@@ -67,7 +67,7 @@ fn checklist(id: &'static str, due: &str, gates: Gates, checks: Vec<Check>) -> C
     Checklist { id: Name::of(id), title: id.to_owned(), owner: None, due, gates, checks, hash }
 }
 
-fn step(id: &'static str, action: &'static str, settings: serde_json::Value) -> Step {
+pub(super) fn step(id: &'static str, action: &'static str, settings: serde_json::Value) -> Step {
     Step {
         id: Name::of(id),
         action: Name::of(action),
@@ -79,6 +79,9 @@ fn step(id: &'static str, action: &'static str, settings: serde_json::Value) -> 
         owner: None,
         on_in_doubt: OnInDoubt::Ask,
         verify: None,
+        at: None,
+        not_before: None,
+        on_failure: None,
     }
 }
 
@@ -94,7 +97,8 @@ pub(crate) fn plan() -> Plan {
         step("down", "exec", serde_json::Value::Null),
         step("healthy", "wait", serde_json::json!({ "checks": ["health/errors"] })),
     ];
-    let rollback = Procedure { id: Name::of("rollback"), steps };
+    let rollback =
+        Procedure { id: Name::of("rollback"), purpose: crate::procedure::Purpose::Rollback, steps };
     let people = [("incident_commander", "alice"), ("legal", "carol")];
     Plan {
         launch: Name::of("shop"),

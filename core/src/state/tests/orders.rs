@@ -106,6 +106,9 @@ fn a_message_is_queued_with_its_step_and_holds_nothing_up() {
             owner: None,
             on_in_doubt: OnInDoubt::Retry,
             verify: None,
+            at: None,
+            not_before: None,
+            on_failure: None,
         };
         plan.procedures.get_mut(&Name::of("rollback")).unwrap().steps.insert(0, announce);
     });

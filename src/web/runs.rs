@@ -1,0 +1,116 @@
+//! Runs over the API: what there is, rehearsals, the launch day, and what people decide.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use launchgate_core::name::Name;
+use launchgate_core::run::{Choice, RunId};
+use launchgate_core::state::Event;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::api::{Answer, body, find, order, reason};
+use super::auth::Deed;
+use super::error::ApiError;
+
+pub(super) async fn runs(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+) -> Answer<Json<Value>> {
+    Ok(Json(json!({ "runs": find(&app, &launch)?.report().runs })))
+}
+
+pub(super) async fn run(
+    State(app): State<App>,
+    Path((launch, run)): Path<(String, String)>,
+) -> Answer<Json<Value>> {
+    let report = find(&app, &launch)?.report();
+    let found = report.runs.iter().find(|r| r.id.0 == run);
+    Ok(Json(json!(found.ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?)))
+}
+
+/// Walks a procedure through. The report has it when it is done.
+pub(super) async fn rehearse(
+    State(app): State<App>,
+    Path((launch, procedure)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let handle = find(&app, &launch)?;
+    let missing = || ApiError::not_found(format!("procedure `{procedure}`"));
+    let procedure = Name::try_new(&procedure).map_err(|_| missing())?;
+    order(handle, Event::Rehearse { procedure, person }).await
+}
+
+/// Begins a launch procedure.
+pub(super) async fn begin(
+    State(app): State<App>,
+    Path((launch, procedure)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let handle = find(&app, &launch)?;
+    let missing = || ApiError::not_found(format!("procedure `{procedure}`"));
+    let procedure = Name::try_new(&procedure).map_err(|_| missing())?;
+    order(handle, Event::LaunchBegun { procedure, person }).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Holding {
+    reason: String,
+}
+
+/// Keeps a launch's run from going on.
+pub(super) async fn hold(
+    State(app): State<App>,
+    Path((launch, run)): Path<(String, String)>,
+    headers: HeaderMap,
+    given: Result<Json<Holding>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    let reason = Some(reason(body(given)?.reason)?);
+    order(find(&app, &launch)?, Event::RunHeld { run: RunId(run), person, reason }).await
+}
+
+/// Lets a held run go on.
+pub(super) async fn resume(
+    State(app): State<App>,
+    Path((launch, run)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Json<Value>> {
+    let person = app.tokens.may(&headers, Deed::Command)?;
+    order(find(&app, &launch)?, Event::RunHeld { run: RunId(run), person, reason: None }).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Deciding {
+    choice: Choice,
+    reason: String,
+    /// The step; without it, the one that waits for a decision.
+    step: Option<usize>,
+}
+
+pub(super) async fn decide(
+    State(app): State<App>,
+    Path((launch, run)): Path<(String, String)>,
+    headers: HeaderMap,
+    given: Result<Json<Deciding>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let Deciding { choice, reason: given, step } = body(given)?;
+    // Whether a step is this person's to do is the launch's to say.
+    let deed = if choice == Choice::MarkSucceeded { Deed::Sign } else { Deed::Command };
+    let person = app.tokens.may(&headers, deed)?;
+    let reason = reason(given)?;
+    let handle = find(&app, &launch)?;
+    let report = handle.report();
+    let found = report.runs.iter().find(|r| r.id.0 == run);
+    let found = found.ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?;
+    let step = step.or_else(|| found.asking()).ok_or_else(|| {
+        ApiError::new(StatusCode::CONFLICT, "conflict", format!("run {run} asks for no decision"))
+    })?;
+    order(handle, Event::Decided { run: RunId(run), step, choice, person, reason }).await
+}
