@@ -29,7 +29,6 @@ use crate::milestone::{Milestone, Phase, Reached};
 use crate::name::{CheckPath, Name};
 use crate::observation::Observation;
 use crate::plan::Plan;
-use crate::reading::cut;
 use crate::rehearsal::Rehearsal;
 use crate::report::CheckReport;
 use crate::run::{Run, RunEvent};

@@ -261,22 +261,10 @@ fn keep(
                 history::add(tx, (launch, &check), when, (seen, &text(last)?), retention)?;
             }
         }
-        Record::SignedOff(sign_off) => {
-            tx.prepare_cached("INSERT INTO sign_offs (launch, at, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![launch, at, text(sign_off)?])?;
-        }
-        Record::Waived(waiver) => {
-            tx.prepare_cached("INSERT INTO waivers (launch, at, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![launch, at, text(waiver)?])?;
-        }
-        Record::GoNoGo(decision) => {
-            tx.prepare_cached("INSERT INTO decisions (launch, at, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![launch, at, text(decision)?])?;
-        }
-        Record::Reached(reached) => {
-            tx.prepare_cached("INSERT INTO milestones (launch, at, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![launch, at, text(reached)?])?;
-        }
+        Record::SignedOff(sign_off) => add(tx, "sign_offs", launch, at, &text(sign_off)?)?,
+        Record::Waived(waiver) => add(tx, "waivers", launch, at, &text(waiver)?)?,
+        Record::GoNoGo(decision) => add(tx, "decisions", launch, at, &text(decision)?)?,
+        Record::Reached(reached) => add(tx, "milestones", launch, at, &text(reached)?)?,
         Record::Trigger { trigger, watches, memory } => {
             tx.prepare_cached(
                 "INSERT INTO trigger_memory VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
@@ -285,10 +273,7 @@ fn keep(
             .execute(params![launch, trigger.as_str(), watches, text(memory)?])?;
         }
         Record::RunCreated(run) => create(tx, launch, at, run)?,
-        Record::Rehearsed(rehearsal) => {
-            tx.prepare_cached("INSERT INTO rehearsals (launch, at, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![launch, at, text(rehearsal)?])?;
-        }
+        Record::Rehearsed(rehearsal) => add(tx, "rehearsals", launch, at, &text(rehearsal)?)?,
         Record::Message(message) => messages::add(tx, launch, at, message)?,
         Record::Delivered { id, delivery } => messages::end(tx, launch, id, delivery)?,
         Record::Run { run, event } => {
@@ -314,6 +299,19 @@ fn keep(
             }
         }
     }
+    Ok(())
+}
+
+/// Adds a row to one of the tables that keep a launch's records whole, for good.
+fn add(
+    tx: &Transaction<'_>,
+    table: &'static str,
+    launch: &str,
+    at: i64,
+    body: &str,
+) -> Result<(), Trouble> {
+    let insert = format!("INSERT INTO {table} (launch, at, body) VALUES (?1, ?2, ?3)");
+    tx.prepare_cached(&insert)?.execute(params![launch, at, body])?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use launchgate_core::milestone::Milestone;
-use launchgate_core::run::RunEvent;
+use launchgate_core::run::{Run, RunEvent};
 
 use super::contract::{at, contract, launch, observed, reached, run};
 use super::sqlite::MIGRATIONS;
@@ -179,7 +179,7 @@ fn every_earlier_layout_is_brought_up_to_date() {
         let kept = store.load(&launch()).unwrap();
         assert_eq!(kept.milestones.len(), version.min(1), "{version}");
         let started: Vec<usize> =
-            kept.runs.iter().flat_map(|run| run.open_attempts()).map(|(step, _)| step).collect();
+            kept.runs.iter().flat_map(Run::open_attempts).map(|(step, _)| step).collect();
         assert_eq!(started.len(), usize::from(version == BEFORE_LAUNCH_RUNS), "{version}");
         store.commit(&launch(), at(), &[observed("a/b", 1.0)]).unwrap();
     }
