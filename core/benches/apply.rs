@@ -62,6 +62,7 @@ fn plan() -> Plan {
         procedures: std::collections::BTreeMap::new(),
         channels: std::collections::BTreeMap::new(),
         page: Vec::new(),
+        watch: Vec::new(),
         waivers: launchgate_core::waiver::WaiverRule::default(),
         hash: "hash".into(),
     }

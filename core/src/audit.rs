@@ -231,6 +231,7 @@ pub fn audited(record: &Record, before: Option<&trigger::Memory>) -> Option<&'st
         Record::SignedOff(_) => Some("sign_off"),
         Record::Reached(_) => Some("milestone"),
         Record::Rehearsed(_) => Some("rehearsal"),
+        Record::Watched(_) => Some("watch"),
         Record::Waived(_) => Some("waiver"),
         Record::GoNoGo(_) => Some("decision"),
         Record::Trigger { memory, .. } => {

@@ -6,6 +6,7 @@
 
 pub mod attestation;
 pub mod audit;
+pub mod cadence;
 pub mod check;
 pub mod decision;
 pub mod expectation;

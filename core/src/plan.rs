@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
+use crate::cadence::Stage;
 use crate::check::Check;
 use crate::gate::Checklist;
 use crate::name::{CheckPath, Name};
@@ -56,6 +57,8 @@ pub struct Plan {
     pub channels: BTreeMap<Name, Channel>,
     /// The channels by which the daemon calls for people.
     pub page: Vec<Name>,
+    /// How often the launch is reported on after it went live, in stages.
+    pub watch: Vec<Stage>,
     /// Who may waive, and for how long.
     pub waivers: WaiverRule,
     /// SHA-256 over the file, in hexadecimal.

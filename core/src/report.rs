@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cadence::WatchReport;
 use crate::check::{Level, Outcome, Reason};
 use crate::decision::{Decision, Word};
 use crate::gate::{Blocker, Gates, Verdict};
@@ -62,6 +63,9 @@ pub struct Report {
     /// The launch day, if there is a plan of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<DayReport>,
+    /// The watch after the launch, if there is a plan of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchingReport>,
     /// The runs, newest first.
     pub runs: Vec<Run>,
     /// The last rehearsals by people, newest first.
@@ -221,6 +225,19 @@ pub struct DayStep {
     pub late: Option<f64>,
     /// What a person is to do.
     pub instructions: Option<String>,
+}
+
+/// Where the watch after the launch stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WatchingReport {
+    /// When its next report is compiled; none before the launch is live and after the watch.
+    pub next_at: Option<Timestamp>,
+    /// When it ends, as written.
+    pub ends: String,
+    /// When it ends, as an instant.
+    pub ends_at: Timestamp,
+    /// Its newest reports, newest first.
+    pub reports: Vec<WatchReport>,
 }
 
 /// The messages of a launch in short.

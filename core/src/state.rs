@@ -14,6 +14,7 @@ mod runs;
 #[cfg(test)]
 pub(crate) mod tests;
 mod triggers;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use event::{Effect, Event, Perform, Record, Rejected};
 pub use restore::{Saved, SavedCheck, SavedTrigger};
 
 use crate::attestation::SignOff;
+use crate::cadence::WatchReport;
 use crate::check;
 use crate::decision::Decision;
 use crate::message::Outbox;
@@ -55,6 +57,8 @@ pub struct State {
     triggers: Vec<trigger::Memory>,
     /// Oldest first.
     runs: Vec<Run>,
+    /// The reports of the watch, oldest first.
+    watched: Vec<WatchReport>,
     /// What is told to people.
     outbox: Outbox,
     /// The rehearsals that people made, oldest first.
@@ -118,6 +122,7 @@ impl State {
             decisions: Vec::new(),
             milestones: Vec::new(),
             runs: Vec::new(),
+            watched: Vec::new(),
             outbox: Outbox::default(),
             rehearsals: Vec::new(),
             readiness: BTreeMap::new(),
@@ -205,6 +210,7 @@ impl State {
             Event::Tick => {
                 self.tick(now, &mut effects);
                 self.look_for_readiness(now, &mut effects);
+                self.keep_watch(now, &mut effects);
             }
             Event::LaunchBegun { procedure, person } => {
                 self.begin_launch(&procedure, &person, now, &mut effects)?;
@@ -325,6 +331,7 @@ impl State {
         self.milestones = old.milestones;
         self.runs = old.runs;
         self.outbox = old.outbox;
+        self.watched = old.watched;
         self.rehearsals = old.rehearsals;
         for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {
             effects.push(Effect::Persist(Record::trigger(trigger, memory)));

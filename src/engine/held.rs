@@ -26,6 +26,7 @@ impl Held {
             | Record::Reached(_)
             | Record::RunCreated(_)
             | Record::Rehearsed(_)
+            | Record::Watched(_)
             | Record::Message(_)
             | Record::Delivered { .. }
             | Record::Run { .. } => None,

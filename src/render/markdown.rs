@@ -48,6 +48,7 @@ fn write(out: &mut String, report: &Report) -> Result {
     for list in &report.checklists {
         checklist(out, list, report)?;
     }
+    watch(out, report)?;
     if !report.milestones.is_empty() {
         writeln!(out, "## Milestones\n")?;
         for reached in &report.milestones {
@@ -56,6 +57,18 @@ fn write(out: &mut String, report: &Report) -> Result {
         }
     }
     Ok(())
+}
+
+fn watch(out: &mut String, report: &Report) -> Result {
+    let Some(watch) = report.watch.as_ref().filter(|watch| !watch.reports.is_empty()) else {
+        return Ok(());
+    };
+    writeln!(out, "## Watch, until `{}`\n\n| at | verdict | checks |\n|---|---|---|", watch.ends)?;
+    for kept in &watch.reports {
+        let word = badge(kept.verdict.name(), words::verdict(kept.verdict));
+        writeln!(out, "| {:.0} | {word} | {} |", kept.at, escape(&words::watched(kept)))?;
+    }
+    writeln!(out)
 }
 
 fn badge(word: &str, tone: Tone) -> String {

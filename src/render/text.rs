@@ -13,6 +13,8 @@ use super::words::{self, Tone, ago, countdown, tame};
 const WIDTH: usize = 100;
 /// A check's name takes no more room than this beside its sentence.
 const MAX_NAME: usize = 24;
+/// How many reports of the watch are printed.
+const WATCH_REPORTS: usize = 5;
 
 /// A page of text, coloured or not.
 struct Page {
@@ -35,6 +37,7 @@ pub(super) fn render(report: &Report, options: Options) -> String {
     for list in &report.checklists {
         page.checklist(list, report);
     }
+    page.watch(report);
     page.milestones(report);
     page.links(report);
     page.text
@@ -221,6 +224,23 @@ impl Page {
             let head = self.toned("  ! WAITS FOR A PERSON", Tone::Bad);
             self.wrapped(&format!("{head}  "), 24, &task);
             self.line(&format!("{}{command}", " ".repeat(24)));
+        }
+    }
+
+    fn watch(&mut self, report: &Report) {
+        let Some(watch) = &report.watch else { return };
+        if watch.next_at.is_none() && watch.reports.is_empty() {
+            return;
+        }
+        let next = watch.next_at.map_or_else(
+            || "over".to_owned(),
+            |at| format!("next report at {at:.0}, until {}", watch.ends),
+        );
+        self.line(&format!("\nWatch · {next}"));
+        for kept in watch.reports.iter().take(WATCH_REPORTS) {
+            let word = self.badge(kept.verdict.name(), 6, words::verdict(kept.verdict));
+            let text = words::watched(kept);
+            self.wrapped(&format!("  {:.0}  {word} ", kept.at), 33, &text);
         }
     }
 

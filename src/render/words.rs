@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
+use launchgate_core::cadence::WatchReport;
 use launchgate_core::check::{Outcome, Reason};
 use launchgate_core::decision::Word;
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
@@ -131,6 +132,21 @@ pub fn run(status: RunStatus) -> Tone {
         RunStatus::Running | RunStatus::NeedsDecision | RunStatus::Unverified => Tone::Open,
         RunStatus::EndedWithFailures | RunStatus::Aborted | RunStatus::GaveWay => Tone::Bad,
     }
+}
+
+/// A report of the watch in a sentence.
+pub fn watched(kept: &WatchReport) -> String {
+    let mut text = format!("{} of {} pass", kept.good, kept.of);
+    if kept.last {
+        text += ", the watch ends";
+    }
+    if kept.missed > 0 {
+        text += &format!(", {} before it missed", kept.missed);
+    }
+    if !kept.open.is_empty() {
+        text += &format!(": {}", tame(&kept.open.join("; ")));
+    }
+    text
 }
 
 /// When a step of the launch day is planned: as written, and on the clock of the launch.

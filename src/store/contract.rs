@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use launchgate_core::audit::Chain;
+use launchgate_core::cadence::WatchReport;
 use launchgate_core::check;
 use launchgate_core::decision::{Decision, Facts, Word};
 use launchgate_core::gate::Verdict;
@@ -76,6 +77,20 @@ fn message(id: &str) -> Record {
         text: "rolling back".into(),
         at: at(),
         run: None,
+    }))
+}
+
+fn watched() -> Record {
+    Record::Watched(Box::new(WatchReport {
+        number: 1,
+        slot: at(),
+        at: at(),
+        missed: 0,
+        verdict: Verdict::Go,
+        good: 3,
+        of: 3,
+        open: vec!["Latency: slower than before".into()],
+        last: false,
     }))
 }
 
@@ -158,6 +173,7 @@ fn what_is_kept_comes_back<S: Store>(mut store: S, again: &impl Fn(S) -> S) {
         at: at(),
     };
     let records = [
+        watched(),
         waived(),
         decided(),
         observed("a/b", 1.0),

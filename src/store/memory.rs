@@ -97,6 +97,7 @@ impl Kept {
             | Record::Reached(_)
             | Record::Trigger { .. }
             | Record::Rehearsed(_)
+            | Record::Watched(_)
             | Record::Message(_)
             | Record::Delivered { .. }
             | Record::Run { .. } => {}

@@ -17,7 +17,7 @@ use super::trouble::{Trouble, json, text};
 use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages};
 
 /// The layout that this launchgate writes, one script per step from the one before.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_messages.sql"),
@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("sqlite_targets.sql"),
     include_str!("sqlite_people.sql"),
     include_str!("sqlite_launch_runs.sql"),
+    include_str!("sqlite_watch.sql"),
 ];
 
 /// An SQLite file.
@@ -112,6 +113,8 @@ impl SqliteStore {
             self.all("SELECT body FROM milestones WHERE launch = ?1 ORDER BY id", launch)?;
         saved.rehearsals =
             self.all("SELECT body FROM rehearsals WHERE launch = ?1 ORDER BY id", launch)?;
+        saved.watched =
+            self.all("SELECT body FROM watch_reports WHERE launch = ?1 ORDER BY id", launch)?;
         saved.messages = messages::read(&self.connection, launch)?;
         saved.runs = self.all("SELECT body FROM runs WHERE launch = ?1 ORDER BY id", launch)?;
         for run in &mut saved.runs {
@@ -273,6 +276,7 @@ fn keep(
             .execute(params![launch, trigger.as_str(), watches, text(memory)?])?;
         }
         Record::RunCreated(run) => create(tx, launch, at, run)?,
+        Record::Watched(report) => add(tx, "watch_reports", launch, at, &text(report)?)?,
         Record::Rehearsed(rehearsal) => add(tx, "rehearsals", launch, at, &text(rehearsal)?)?,
         Record::Message(message) => messages::add(tx, launch, at, message)?,
         Record::Delivered { id, delivery } => messages::end(tx, launch, id, delivery)?,

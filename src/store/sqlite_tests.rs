@@ -137,7 +137,7 @@ fn a_file_that_is_none_of_ours_is_refused_and_left_as_it_is() {
     let text = folder.0.join("text.db");
     std::fs::write(&text, "this is no database, it is a text of some length\n".repeat(40)).unwrap();
     let rows =
-        [(&newer, "has layout 99; this launchgate knows 7"), (&text, "file is not a database")];
+        [(&newer, "has layout 99; this launchgate knows 8"), (&text, "file is not a database")];
     for (path, says) in rows {
         let before = std::fs::read(path).unwrap();
         let refused = SqliteStore::open(path).unwrap_err();

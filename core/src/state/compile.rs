@@ -83,6 +83,7 @@ impl State {
             triggers: self.trigger_reports(now),
             messages: self.message_report(),
             day: self.day_report(now),
+            watch: self.watching_report(),
             runs: self.runs.iter().rev().cloned().collect(),
             rehearsals: self.rehearsals.iter().rev().take(REHEARSALS).cloned().collect(),
             decisions: Vec::new(),

@@ -82,7 +82,7 @@ impl State {
         earliest.is_none_or(|due| at >= self.instant(due))
     }
 
-    fn instant(&self, due: Due) -> Timestamp {
+    pub(super) fn instant(&self, due: Due) -> Timestamp {
         due.resolve(&self.anchor(due.anchor))
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attestation::{Decision, SignOff, SignOffError};
+use crate::cadence::WatchReport;
 use crate::check;
 use crate::decision::{self, DecisionError, Word};
 use crate::message::{Delivery, Message};
@@ -270,6 +271,8 @@ pub enum Record {
     },
     /// A run was created; nothing of it has been done.
     RunCreated(Box<Run>),
+    /// A report of the watch was compiled.
+    Watched(Box<WatchReport>),
     /// A person had a procedure walked through.
     Rehearsed(Box<Rehearsal>),
     /// A message is to be sent.

@@ -88,7 +88,7 @@ impl State {
         fill(text, &values)
     }
 
-    fn send(&mut self, message: Message, effects: &mut Vec<Effect>) {
+    pub(super) fn send(&mut self, message: Message, effects: &mut Vec<Effect>) {
         self.outbox.add(message.clone());
         effects.push(Effect::Persist(Record::Message(Box::new(message.clone()))));
         effects.push(Effect::Send(Box::new(message)));

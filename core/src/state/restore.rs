@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Record, State};
 use crate::attestation::SignOff;
+use crate::cadence::WatchReport;
 use crate::check;
 use crate::decision::Decision;
 use crate::message::{Delivery, Outbox, Outgoing};
@@ -32,6 +33,8 @@ pub struct Saved {
     pub triggers: Vec<SavedTrigger>,
     /// Every run, its events folded in, oldest first.
     pub runs: Vec<Run>,
+    /// The reports of the watch, oldest first.
+    pub watched: Vec<WatchReport>,
     /// The rehearsals that people made, oldest first.
     pub rehearsals: Vec<Rehearsal>,
     /// The messages that wait and some that ended, oldest first.
@@ -82,6 +85,7 @@ impl Saved {
                 self.triggers.push(SavedTrigger { trigger, watches, memory });
             }
             Record::RunCreated(run) => self.runs.push(*run),
+            Record::Watched(report) => self.watched.push(*report),
             Record::Rehearsed(rehearsal) => self.rehearsals.push(*rehearsal),
             Record::Message(message) => {
                 self.messages.push(Outgoing { message: *message, delivery: Delivery::Waiting });
@@ -127,6 +131,7 @@ impl State {
         state.milestones = saved.milestones;
         state.runs = saved.runs;
         state.rehearsals = saved.rehearsals;
+        state.watched = saved.watched;
         state.outbox = Outbox::restore(saved.messages);
         state
     }

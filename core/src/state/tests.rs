@@ -5,6 +5,7 @@ pub(crate) mod launch;
 mod orders;
 mod people;
 mod properties;
+mod watch;
 
 use std::time::Duration;
 

@@ -134,6 +134,7 @@ pub(crate) fn plan() -> Arc<Plan> {
         procedures: [(rollback.id.clone(), rollback)].into(),
         channels: BTreeMap::default(),
         page: vec![Name::of("war-room")],
+        watch: Vec::new(),
         waivers: launchgate_core::waiver::WaiverRule::default(),
         hash: "hash".into(),
     })

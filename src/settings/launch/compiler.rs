@@ -70,6 +70,8 @@ impl<'a> Compiler<'a> {
         let canaries = self.canaries(head.as_ref());
         let checklists = self.checklists();
         self.duties(&checklists);
+        let stages = head.as_ref().map(|head| head.watch.as_slice()).unwrap_or_default();
+        let watch = self.cadence(stages, &channels, go_live.as_ref());
         let waivers = self.waivers(head.as_ref().and_then(|head| head.waivers.as_ref()));
         let procedures = self.procedures(&channels, &checklists);
         let page = self.page(head.as_ref(), &channels);
@@ -104,6 +106,7 @@ impl<'a> Compiler<'a> {
                     procedures,
                     channels,
                     page,
+                    watch,
                     waivers,
                     hash: self.hash,
                 };

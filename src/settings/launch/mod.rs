@@ -1,5 +1,6 @@
 //! The launch file: from YAML to a plan that is wholly valid, or to everything that is wrong with it.
 
+mod cadence;
 mod checks;
 mod compiler;
 mod day;

@@ -59,6 +59,9 @@ pub(super) struct Head {
     /// The procedures.
     #[serde(default)]
     pub(super) procedures: Map<String, Value>,
+    /// How often the launch is reported on after it went live, in stages: `{until: H+4h, every: 30m}`, ...
+    #[serde(default)]
+    pub(super) watch: Vec<Stage>,
     /// Who may accept, for a time, that a check does not pass.
     #[serde(default)]
     pub(super) waivers: Option<Waivers>,
@@ -69,6 +72,20 @@ pub(super) struct Head {
     /// run that begins or waits for a decision.
     #[serde(default)]
     pub(super) page: Vec<String>,
+}
+
+/// A stage of the watch after the launch.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stage {
+    /// When it ends: `H+4h`, `T+7d`.
+    pub(super) until: String,
+    /// How often a report is compiled, kept and told; none but at the end of the watch without it.
+    #[serde(default)]
+    pub(super) every: Option<String>,
+    /// The channels that are told.
+    #[serde(default)]
+    pub(super) to: Vec<String>,
 }
 
 /// Who may waive a check, and for how long.

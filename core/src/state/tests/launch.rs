@@ -125,6 +125,7 @@ pub(crate) fn plan() -> Plan {
         procedures: [(rollback.id.clone(), rollback)].into(),
         channels: BTreeMap::default(),
         page: vec![Name::of("war-room")],
+        watch: Vec::new(),
         waivers: crate::waiver::WaiverRule::default(),
         hash: "hash".into(),
     }
