@@ -11,6 +11,7 @@ pub mod check;
 pub mod decision;
 pub mod expectation;
 pub mod gate;
+pub mod instant;
 pub mod message;
 pub mod milestone;
 pub mod name;

@@ -42,6 +42,9 @@ pub struct Report {
     pub overdue: Vec<Name>,
     /// When the report was made.
     pub as_of: Timestamp,
+    /// What it rests on, if it is of another instant than it was made at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// The planned go-live, with its zone.
     pub go_live: String,
     /// Seconds until the planned go-live; negative after it.
@@ -78,6 +81,19 @@ pub struct Report {
     pub milestones: Vec<Reached>,
     /// The links of the launch file.
     pub links: std::collections::BTreeMap<String, String>,
+}
+
+/// What a report of another instant rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Basis {
+    /// It is of an instant to come, as if nothing else were seen until then.
+    Projected {
+        /// When it was made.
+        seen_at: Timestamp,
+    },
+    /// It is of an instant that is past, from what was kept by then. How triggers stood is not kept.
+    Recorded,
 }
 
 /// A checklist in a report.

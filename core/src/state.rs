@@ -6,6 +6,7 @@
 mod compile;
 mod day;
 mod event;
+mod instant;
 mod messages;
 mod people;
 mod rehearsals;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use launchgate_core::audit::Head;
+use launchgate_core::instant::At;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
@@ -180,6 +181,9 @@ pub struct Check {
     /// Take the exit code from the checklists that are due by now alone.
     #[arg(long)]
     pub due: bool,
+    /// Judge as if it were another instant to come: `T-0`, `H+1h`, `2026-12-01T09:00:00Z`, or how long from now.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<At>,
     /// Take a signature as given, for this report alone: `people/terms=erin`, or `people/terms=erin,EVIDENCE`.
     #[arg(long = "sign", value_name = "CHECK=PERSON", value_parser = parse_signature)]
     pub signatures: Vec<Signature>,
@@ -258,6 +262,9 @@ pub struct Report {
     /// Take the exit code from the checklists that are due by now alone.
     #[arg(long)]
     pub due: bool,
+    /// The report of another instant: `2026-12-01T09:00:00Z`, `T-1d`, `H+2h`, or how long from now, such as `2h`.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<At>,
     /// The daemon.
     #[command(flatten)]
     pub daemon: Daemon,

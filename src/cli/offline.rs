@@ -55,7 +55,16 @@ pub(super) async fn check(args: Check, terminal: Terminal) -> Result<Exit, Faile
         };
         state.apply(signed, clock.now()).map_err(|e| Failed::usage(e.to_string()))?;
     }
-    let report = state.report(clock.now());
+    let now = clock.now();
+    let report = match args.at.map(|asked| state.at(asked, now)) {
+        None => state.report(now),
+        Some(at) if at >= now.wall => state.projected(at, now),
+        Some(at) => {
+            return Err(Failed::usage(format!(
+                "{at:.0} is past, and `check` looks now: ask a daemon with `report --at`"
+            )));
+        }
+    };
     terminal.print(&render(&report, args.format, Options { colour: terminal.colour }));
     Ok(Exit::Verdict(if args.due { report.due_verdict() } else { report.verdict }))
 }

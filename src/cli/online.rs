@@ -2,6 +2,7 @@
 
 use launchgate_core::gate::Verdict;
 use launchgate_core::name::Name;
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::args::{Daemon, Mute, Reasoned, Report, TriggerCommand};
@@ -13,13 +14,18 @@ use crate::render::Format;
 pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Failed> {
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
-    let path = format!("/api/v1/launches/{launch}/report");
-    let report = client.get(&path).await?;
+    let at = args.at.map_or_else(String::new, |at| {
+        let mut url = Url::parse("http://query/").expect("it is a URL");
+        url.query_pairs_mut().append_pair("at", &at.to_string());
+        format!("{}&", url.query().unwrap_or_default())
+    });
+    let path = format!("/api/v1/launches/{launch}/report?{at}");
+    let report = client.get(&format!("{path}format=json")).await?;
     let text = match args.format {
         Format::Json => format!("{report:#}\n"),
         format => {
             let colour = if terminal.colour { "&color=always" } else { "" };
-            client.text(&format!("{path}?format={}{colour}", format.name())).await?
+            client.text(&format!("{path}format={}{colour}", format.name())).await?
         }
     };
     terminal.print(&text);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use launchgate_core::instant::At;
 use launchgate_core::name::Name;
 use launchgate_core::report::Report;
 use launchgate_core::state::{Event, Rejected};
@@ -36,6 +37,16 @@ pub struct Handle {
     launch: Name,
     inbox: mpsc::Sender<Message>,
     reports: watch::Receiver<Arc<Report>>,
+    questions: mpsc::Sender<Question>,
+}
+
+/// A question for the report of another instant.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// The instant.
+    pub(super) at: At,
+    /// Who waits for it.
+    pub(super) answer: oneshot::Sender<Result<Report, String>>,
 }
 
 impl Handle {
@@ -45,7 +56,24 @@ impl Handle {
         inbox: mpsc::Sender<Message>,
         reports: watch::Receiver<Arc<Report>>,
     ) -> Self {
-        Self { launch, inbox, reports }
+        let (questions, _) = mpsc::channel(1);
+        Self { launch, inbox, reports, questions }
+    }
+
+    /// The handle with a way in for questions.
+    pub(super) fn with_questions(self, questions: mpsc::Sender<Question>) -> Self {
+        Self { questions, ..self }
+    }
+
+    /// The report of another instant.
+    ///
+    /// # Errors
+    /// Why it cannot be had, for people.
+    pub async fn report_at(&self, at: At) -> Result<Report, String> {
+        let (answer, heard) = oneshot::channel();
+        let gone = || "the daemon is shutting down".to_owned();
+        self.questions.send(Question { at, answer }).await.map_err(|_| gone())?;
+        heard.await.map_err(|_| gone())?
     }
 
     /// The launch's name.

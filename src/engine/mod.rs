@@ -6,12 +6,14 @@
 
 mod handle;
 mod held;
+mod instant;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use handle::Question;
 pub use handle::{Handle, Message, Refused};
 use held::Held;
 use launchgate_core::name::{CheckPath, Name};
@@ -31,6 +33,8 @@ use crate::store::{Store, StoreError};
 const INBOX: usize = 1_024;
 /// How many events share one transaction at most.
 const BATCH: usize = 256;
+/// How many questions for other instants may wait.
+const QUESTIONS: usize = 8;
 /// How often time alone is taken into account: staleness, arming, blindness.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a step under way is waited for when the daemon ends.
@@ -51,6 +55,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     performer: Performer,
     inbox: mpsc::Receiver<Message>,
+    questions: mpsc::Receiver<Question>,
     reports: watch::Sender<Arc<Report>>,
     /// What is to be kept, in order.
     held: Held,
@@ -81,13 +86,15 @@ impl Engine {
         let mut state = State::restore(Arc::clone(&plan), saved);
         let (send, inbox) = mpsc::channel(INBOX);
         let (reports, read) = watch::channel(Arc::new(state.report(clock.now())));
-        let handle = Handle::new(plan.launch.clone(), send, read);
+        let (asks, questions) = mpsc::channel(QUESTIONS);
+        let handle = Handle::new(plan.launch.clone(), send, read).with_questions(asks);
         let mut engine = Self {
             state,
             store,
             clock,
             performer: performer(handle.clone()),
             inbox,
+            questions,
             reports,
             held: Held::default(),
             waiting: Vec::new(),
@@ -129,6 +136,7 @@ impl Engine {
                     self.asking = None;
                     self.learn(found);
                 }
+                Some(question) = self.questions.recv() => self.answer(question),
                 _ = tick.tick() => {
                     if self.asking.is_none() {
                         self.asking = self.ask_elsewhere();

@@ -18,11 +18,12 @@ fn write(out: &mut String, report: &Report) -> Result {
     writeln!(out, "# {verdict} – {}\n", escape(&report.question))?;
     writeln!(
         out,
-        "**{}** · {} · {} · as of {:.0} · go-live {}\n",
+        "**{}** · {} · {} · as of {:.0}{} · go-live {}\n",
         escape(&words::about(report)),
         countdown(report.seconds_to_go_live),
         report.phase.name(),
         report.as_of,
+        words::basis(report),
         escape(&words::schedule(report))
     )?;
     if !report.on_schedule {

@@ -93,7 +93,9 @@ impl Page {
             report.phase.name()
         );
         self.wrapped("", 0, &facts);
-        let when = format!("as of {:.0} · go-live {}", report.as_of, words::schedule(report));
+        let basis = words::basis(report);
+        let when =
+            format!("as of {:.0}{basis} · go-live {}", report.as_of, words::schedule(report));
         self.wrapped("", 0, &when);
         if !report.on_schedule {
             let late = self.toned("✗ overdue:", Tone::Bad);

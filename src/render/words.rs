@@ -10,7 +10,7 @@ use launchgate_core::decision::Word;
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
 use launchgate_core::name::Name;
 use launchgate_core::report::{
-    CheckReport, DayStep, DecisionReport, DueState, Report, TriggerReport,
+    Basis, CheckReport, DayStep, DecisionReport, DueState, Report, TriggerReport,
 };
 use launchgate_core::run::{Ended, Run, RunStatus, StepState};
 use launchgate_core::time::{elapsed, format_duration};
@@ -131,6 +131,17 @@ pub fn run(status: RunStatus) -> Tone {
         RunStatus::Verified | RunStatus::Completed => Tone::Good,
         RunStatus::Running | RunStatus::NeedsDecision | RunStatus::Unverified => Tone::Open,
         RunStatus::EndedWithFailures | RunStatus::Aborted | RunStatus::GaveWay => Tone::Bad,
+    }
+}
+
+/// What a report of another instant rests on, behind its time.
+pub fn basis(report: &Report) -> String {
+    match report.basis {
+        None => String::new(),
+        Some(Basis::Projected { seen_at }) => {
+            format!(" (to come, as if nothing changed after {seen_at:.0})")
+        }
+        Some(Basis::Recorded) => " (past, from the record)".to_owned(),
     }
 }
 

@@ -12,11 +12,14 @@ mod history;
 mod key;
 mod memory;
 mod messages;
+mod past;
 mod retention;
 mod sqlite;
 #[cfg(test)]
 mod sqlite_tests;
 mod trouble;
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use launchgate_core::audit::Line;
@@ -33,6 +36,9 @@ pub use self::sqlite::SqliteStore;
 
 /// How many observations of a check are kept unless something else is asked for.
 pub const HISTORY: usize = 1_000;
+
+/// How many observations before an instant are read: enough for what is damped.
+pub const SEEN_BEFORE: usize = 10;
 
 /// How many runs of other launches are told of a target.
 pub const ELSEWHERE: usize = 32;
@@ -55,6 +61,20 @@ pub enum StoreError {
 pub trait Store: Send {
     /// Everything that is kept of a launch; nothing for one that the store does not know.
     fn load(&mut self, launch: &Name) -> Result<Saved, StoreError>;
+
+    /// What was kept of a launch by an instant: what people stated, milestones, runs, messages; and for each of `checks` up to
+    /// [`SEEN_BEFORE`] observations before it, oldest first. An instant from before the launch was known has nothing.
+    ///
+    /// # Errors
+    /// The store keeps no past, or cannot be read.
+    fn load_at(
+        &mut self,
+        _launch: &Name,
+        _at: Timestamp,
+        _checks: &[CheckPath],
+    ) -> Result<(Saved, HashMap<CheckPath, Vec<Observation>>), StoreError> {
+        Err(StoreError::Unavailable("this store keeps no past".to_owned()))
+    }
 
     /// Keeps records, all or none, in their order.
     fn commit(

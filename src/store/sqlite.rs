@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, in WAL mode and fully synchronous, held by one daemon at a time.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::key::Key;
 use super::trouble::{Trouble, json, text};
-use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages};
+use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages, past};
 
 /// The layout that this launchgate writes, one script per step from the one before.
 pub(super) const MIGRATIONS: [&str; 8] = [
@@ -187,6 +188,18 @@ impl Store for SqliteStore {
         records: &[Record],
     ) -> Result<(), StoreError> {
         self.write(launch, at, records).map_err(|trouble| self.told(trouble))
+    }
+
+    fn load_at(
+        &mut self,
+        launch: &Name,
+        at: Timestamp,
+        checks: &[CheckPath],
+    ) -> Result<(Saved, HashMap<CheckPath, Vec<Observation>>), StoreError> {
+        let saved = past::saved(&self.connection, launch, at);
+        let seen =
+            saved.and_then(|saved| Ok((saved, past::seen(&self.connection, launch, at, checks)?)));
+        seen.map_err(|trouble| self.told(trouble))
     }
 
     fn elsewhere(&mut self, target: &Name, launch: &Name) -> Result<Vec<Elsewhere>, StoreError> {

@@ -189,3 +189,30 @@ fn every_earlier_layout_is_brought_up_to_date() {
 pub(super) fn layout(path: &Path, statements: &str) {
     rusqlite::Connection::open(path).unwrap().execute_batch(statements).unwrap();
 }
+
+#[test]
+fn what_was_kept_by_an_instant_comes_back() {
+    let folder = Folder::new("past");
+    let mut store = SqliteStore::open(&folder.0.join("past.db")).unwrap();
+    let after = |seconds: i64| at() + jiff::SignedDuration::from_secs(seconds);
+    let run = run(1);
+    let start = RunEvent::StepStarted { step: 0, attempt: 1, at: at() };
+    let rows = [
+        (0, vec![observed("a/b", 1.0), reached(Milestone::DeployStarted)]),
+        (10, vec![observed("a/b", 2.0), Record::RunCreated(Box::new(run.clone()))]),
+        (20, vec![observed("a/b", 3.0), Record::Run { run: run.id.clone(), event: start }]),
+    ];
+    for (second, records) in rows {
+        store.commit(&launch(), after(second), &records).unwrap();
+    }
+    let check: CheckPath = "a/b".parse().unwrap();
+    for (second, seen, milestones, runs, started) in
+        [(-1, 0, 0, 0, 0), (0, 1, 1, 0, 0), (15, 2, 1, 1, 0), (20, 3, 1, 1, 1)]
+    {
+        let (saved, observed) =
+            store.load_at(&launch(), after(second), std::slice::from_ref(&check)).unwrap();
+        let open = saved.runs.iter().flat_map(Run::open_attempts).count();
+        let found = (observed[&check].len(), saved.milestones.len(), saved.runs.len(), open);
+        assert_eq!(found, (seen, milestones, runs, started), "{second}");
+    }
+}

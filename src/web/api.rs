@@ -1,12 +1,13 @@
 //! The API under `/api/v1`.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use launchgate_core::instant::{At, AtError};
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::reading::cut;
@@ -85,6 +86,8 @@ pub(super) fn summary(report: &Report) -> Value {
 pub(super) struct Asked {
     format: Option<String>,
     color: Option<String>,
+    /// Another instant: `2026-12-01T09:00:00Z`, `T-1d`, or how long from now.
+    at: Option<String>,
 }
 
 pub(super) async fn report(
@@ -93,7 +96,11 @@ pub(super) async fn report(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let report = find(&app, &launch)?.report();
+    let handle = find(&app, &launch)?;
+    let report = match &asked.at {
+        Some(at) => Arc::new(of_another_instant(handle, at).await?),
+        None => handle.report(),
+    };
     let format = match asked.format.as_deref() {
         Some(name) => name.parse().map_err(|e: FormatError| {
             ApiError::new(StatusCode::BAD_REQUEST, "bad_format", e.to_string())
@@ -101,7 +108,7 @@ pub(super) async fn report(
         None => accepted(&headers),
     };
     let colour = asked.color.as_deref() == Some("always");
-    if format == Format::Json {
+    if format == Format::Json && asked.at.is_none() {
         let page = app.written.json(&report);
         let known = headers.get_all(header::IF_NONE_MATCH).iter();
         let same = known.filter_map(|tags| tags.to_str().ok()).any(|tags| {
@@ -121,6 +128,15 @@ pub(super) async fn report(
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
+}
+
+async fn of_another_instant(handle: &Handle, text: &str) -> Answer<Report> {
+    let at: At = text.parse().map_err(|e: AtError| {
+        ApiError::new(StatusCode::BAD_REQUEST, "bad_instant", e.to_string())
+    })?;
+    handle.report_at(at).await.map_err(|message| {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_such_report", message)
+    })
 }
 
 /// An entity tag for a weak comparison.

@@ -69,6 +69,7 @@ impl State {
             on_schedule: overdue.is_empty(),
             overdue,
             as_of: now.wall,
+            basis: None,
             go_live: plan.go_live.to_string(),
             kind: plan.kind.clone(),
             window: plan.window.map(|window| window.as_secs_f64()),

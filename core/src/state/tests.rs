@@ -1,6 +1,7 @@
 //! The kernel as a whole: rows that tell a launch, and properties that hold over every sequence of events.
 
 mod day;
+mod instant;
 pub(crate) mod launch;
 mod orders;
 mod people;
