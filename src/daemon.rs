@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::Shims;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::Clock;
 use crate::engine::SharedStore;
 use crate::launch::{Launch, Shared};
 use crate::runner::Limits;
@@ -51,7 +51,11 @@ impl Daemon {
     ///
     /// # Errors
     /// Everything that is wrong, before anything has started to look.
-    pub async fn start(settings: &Settings, files: &[PathBuf]) -> Result<Self, StartError> {
+    pub async fn start(
+        settings: &Settings,
+        files: &[PathBuf],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         let registry = Arc::new(builtin());
         let mut compiled = Vec::new();
         let mut problems = Vec::new();
@@ -76,7 +80,6 @@ impl Daemon {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|e| StartError::Settings(format!("cannot listen on {listen}: {e}")))?;
-        let clock = Arc::new(SystemClock::new());
         let shims = Shims::beside(&settings.store.path, clock.now().wall).map_err(|e| {
             let store = settings.store.path.display();
             StartError::Settings(format!("the folder for runs beside {store} cannot be had: {e}"))

@@ -168,6 +168,9 @@ pub struct Serve {
     /// Take orders without tokens, from anybody on this machine. For trying things out.
     #[arg(long)]
     pub dev: bool,
+    /// Let the clock be ahead by what this file says, such as `6d12h`, to play a launch of weeks through in minutes.
+    #[arg(long, value_name = "FILE", requires = "dev", hide = true)]
+    pub clock_ahead: Option<PathBuf>,
 }
 
 /// `check`.

@@ -1,10 +1,12 @@
 //! `serve`: the daemon, from its settings to its end.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::args::Serve;
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
+use crate::clock::{AheadClock, Clock, SystemClock};
 use crate::daemon::{self, Daemon};
 use crate::settings::daemon::load;
 use crate::telemetry;
@@ -17,10 +19,18 @@ pub(super) async fn serve(args: Serve, terminal: Terminal) -> Result<Exit, Faile
         settings.launches.clone_from(&args.launches);
     }
     let files = launch_files(&settings.launches)?;
-    let mut daemon = Daemon::start(&settings, &files).await.map_err(|error| match error {
-        daemon::StartError::Settings(message) => Failed::usage(message),
-        daemon::StartError::Store(error) => Failed::internal(error.to_string()),
-    })?;
+    let clock: Arc<dyn Clock> = match args.clock_ahead {
+        None => Arc::new(SystemClock::new()),
+        Some(file) => {
+            tracing::warn!(file = %file.display(), "the clock is ahead by what a file says: nothing here is real");
+            Arc::new(AheadClock::new(file))
+        }
+    };
+    let mut daemon =
+        Daemon::start(&settings, &files, clock).await.map_err(|error| match error {
+            daemon::StartError::Settings(message) => Failed::usage(message),
+            daemon::StartError::Store(error) => Failed::internal(error.to_string()),
+        })?;
     let address = daemon.address();
     terminal.complain(&format!(
         "launchgate serves {} on http://{address}/\n",

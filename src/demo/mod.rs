@@ -8,6 +8,7 @@ pub mod targets;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -16,6 +17,7 @@ use jiff::{Timestamp, ToSpan as _};
 use self::targets::dns::DnsTarget;
 use self::targets::service::ServiceTarget;
 use self::targets::site::SiteTarget;
+use crate::clock::SystemClock;
 use crate::daemon::Daemon;
 use crate::settings::daemon::load;
 
@@ -132,7 +134,8 @@ async fn set(listen: SocketAddr, pace: Pace) -> Result<Stage, String> {
     ];
     let settings = load(None, settings.map(|(name, value)| (name.to_owned(), value)))
         .map_err(|e| e.to_string())?;
-    let daemon = Daemon::start(&settings, &[file]).await.map_err(|e| e.to_string())?;
+    let clock = Arc::new(SystemClock::new());
+    let daemon = Daemon::start(&settings, &[file], clock).await.map_err(|e| e.to_string())?;
     Ok(Stage { dns, service, _site: site, folder, daemon })
 }
 

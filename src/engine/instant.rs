@@ -30,7 +30,7 @@ impl Engine {
             let past: Result<Past, _> =
                 with(&store, move |store| store.load_at(&launch, at, &checks)).await;
             let report = past
-                .map(|(saved, seen)| State::recorded(plan, saved, seen, at))
+                .map(|(saved, seen)| State::recorded(&plan, saved, &seen, at))
                 .map_err(|error| error.to_string());
             drop(answer.send(report));
         });

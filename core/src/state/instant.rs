@@ -43,12 +43,12 @@ impl State {
     /// The report of an instant that is past, from what was kept by then, judged by the plan of today. `seen` is what each
     /// check's probe had seen by then, oldest first. How triggers stood is not kept, and is left out.
     pub fn recorded(
-        plan: Arc<Plan>,
+        plan: &Arc<Plan>,
         saved: Saved,
-        seen: HashMap<CheckPath, Vec<Observation>>,
+        seen: &HashMap<CheckPath, Vec<Observation>>,
         at: Timestamp,
     ) -> Report {
-        let mut state = Self::restore(Arc::clone(&plan), saved);
+        let mut state = Self::restore(Arc::clone(plan), saved);
         for (_, check) in plan.checks() {
             let Some(place) = state.index.get(&check.path) else { continue };
             let memory = &mut state.checks[place.at].memory;

@@ -56,7 +56,7 @@ fn what_is_to_come_keeps_what_was_seen_and_ends_what_ends() {
 
 #[test]
 fn what_is_past_is_judged_from_what_was_kept_by_then() {
-    let mut told = ready();
+    let told = ready();
     let earlier = told.now;
     let dns: CheckPath = "infra/dns".parse().unwrap();
     let tls: CheckPath = "infra/tls".parse().unwrap();
@@ -68,7 +68,7 @@ fn what_is_past_is_judged_from_what_was_kept_by_then() {
     }
     let seen = HashMap::from([(dns, seen_dns), (tls, seen_tls)]);
     let plan = Arc::clone(told.state.plan());
-    let report = State::recorded(plan, saved, seen, earlier.wall);
+    let report = State::recorded(&plan, saved, &seen, earlier.wall);
     assert_eq!((report.verdict, report.basis), (Verdict::NoGo, Some(Basis::Recorded)));
     let outcomes: Vec<&str> =
         report.checklists.iter().flat_map(|l| &l.checks).map(|c| c.outcome.name()).collect();
