@@ -24,8 +24,20 @@ pub struct SignOffRule {
     pub valid_for: Option<Duration>,
     /// What a signature records, such as `measured_peak`: each needs a value.
     pub record: Vec<Name>,
+    /// What a signature is bound to besides the version.
+    pub covers: Covers,
     /// The sign-offs whose signers do not count here: who did the work does not accept it.
     pub apart_from: Vec<CheckPath>,
+}
+
+/// What a signature is bound to: when that changes, it is void.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Covers {
+    /// The checklist that the check stands in.
+    #[default]
+    Checklist,
+    /// The whole launch file: an approval of the plan.
+    LaunchFile,
 }
 
 /// What a person said.
@@ -58,7 +70,7 @@ pub struct SignOff {
     pub at: Timestamp,
     /// The launch version that they saw; a signature counts for no other.
     pub version: String,
-    /// The hash of the checklist that they saw; a changed checklist voids the signature.
+    /// The hash of what they saw, the checklist or the launch file; a changed one voids the signature.
     pub checklist_hash: String,
 }
 
@@ -168,7 +180,11 @@ pub fn judge<'s>(
         if sign_off.version != version {
             lost.push(format!("{person} signed for version {}", sign_off.version));
         } else if sign_off.checklist_hash != checklist_hash {
-            lost.push(format!("the checklist has changed since {person} signed"));
+            let what = match rule.covers {
+                Covers::Checklist => "checklist",
+                Covers::LaunchFile => "launch file",
+            };
+            lost.push(format!("the {what} has changed since {person} signed"));
         } else if sign_off.decision == Decision::Rejected {
             let note = sign_off.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
             return Finding::new(Outcome::Fail, format!("rejected by {person}{note}"));

@@ -22,18 +22,18 @@ pub(super) fn saved(
     let by = at.as_millisecond();
     let rows = |table: &str| rows(connection, table, "launch", launch.as_str(), by);
     let mut saved = Saved {
-        sign_offs: parsed(rows("sign_offs")?)?,
-        waivers: parsed(rows("waivers")?)?,
-        decisions: parsed(rows("decisions")?)?,
-        milestones: parsed(rows("milestones")?)?,
-        rehearsals: parsed(rows("rehearsals")?)?,
-        watched: parsed(rows("watch_reports")?)?,
-        runs: parsed(rows("runs")?)?,
+        sign_offs: parsed(&rows("sign_offs")?)?,
+        waivers: parsed(&rows("waivers")?)?,
+        decisions: parsed(&rows("decisions")?)?,
+        milestones: parsed(&rows("milestones")?)?,
+        rehearsals: parsed(&rows("rehearsals")?)?,
+        watched: parsed(&rows("watch_reports")?)?,
+        runs: parsed(&rows("runs")?)?,
         ..Saved::default()
     };
     for run in &mut saved.runs {
         let events = self::rows(connection, "run_events", "run", &run.id.0, by)?;
-        for event in parsed::<RunEvent>(events)? {
+        for event in parsed::<RunEvent>(&events)? {
             run.apply(&event).map_err(|e| Trouble::odd(&e))?;
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn seen(
         let key = params![launch.as_str(), check.to_string(), at.as_millisecond(), most];
         let bodies: Vec<String> =
             statement.query_map(key, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut observations: Vec<Observation> = parsed(bodies)?;
+        let mut observations: Vec<Observation> = parsed(&bodies)?;
         observations.reverse();
         all.insert(check.clone(), observations);
     }
@@ -76,6 +76,6 @@ fn rows(
     Ok(bodies.collect::<rusqlite::Result<_>>()?)
 }
 
-fn parsed<T: DeserializeOwned>(bodies: Vec<String>) -> Result<Vec<T>, Trouble> {
+fn parsed<T: DeserializeOwned>(bodies: &[String]) -> Result<Vec<T>, Trouble> {
     bodies.iter().map(|body| json(body)).collect()
 }

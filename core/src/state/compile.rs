@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::{CheckState, State};
-use crate::attestation;
+use crate::attestation::{self, Covers};
 use crate::check::{Check, Finding, Outcome, Question, Reason};
 use crate::gate::{Blocker, Checklist, Gates, Verdict, Why, decide};
 use crate::message::Delivery;
@@ -123,7 +123,10 @@ impl State {
                 rule,
                 self.sign_offs.iter().filter(|s| s.check == check.path),
                 &self.plan.version,
-                &list.hash,
+                match rule.covers {
+                    Covers::Checklist => &list.hash,
+                    Covers::LaunchFile => &self.plan.hash,
+                },
                 now.wall,
             ),
         };

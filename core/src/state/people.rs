@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Effect, Record, Rejected, State};
-use crate::attestation::{self, SignOff, SignOffError};
+use crate::attestation::{self, Covers, SignOff, SignOffError};
 use crate::check::{Outcome, Question};
 use crate::decision::{Decision, DecisionError, Facts, Word};
 use crate::gate::{Checklist, Verdict};
@@ -31,7 +31,7 @@ impl State {
         now: Moment,
     ) -> SignOff {
         SignOff {
-            checklist_hash: self.checklist_hash(&check.checklist),
+            checklist_hash: self.covered_by(&check),
             check,
             person,
             decision,
@@ -80,6 +80,16 @@ impl State {
                 && said.decision == attestation::Decision::Approved
         });
         said.map(|said| &said.check).find(|check| checks.contains(check)).cloned()
+    }
+
+    /// The hash of what a signature of a check is bound to.
+    fn covered_by(&self, path: &CheckPath) -> String {
+        match self.plan.check(path).map(|check| &check.question) {
+            Some(Question::SignOff(rule)) if rule.covers == Covers::LaunchFile => {
+                self.plan.hash.clone()
+            }
+            _ => self.checklist_hash(&path.checklist),
+        }
     }
 
     fn checklist_hash(&self, list: &Name) -> String {

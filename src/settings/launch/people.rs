@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use launchgate_core::attestation::SignOffRule;
+use launchgate_core::attestation::{Covers, SignOffRule};
 use launchgate_core::check::Question;
 use launchgate_core::gate::Checklist;
 use launchgate_core::name::{CheckPath, Name};
@@ -52,7 +52,11 @@ impl Compiler<'_> {
                 self.parse(text, &with.entry("apart_from").index(i), hint)
             })
             .collect();
-        Some(SignOffRule { by, quorum, evidence_required, valid_for, record, apart_from })
+        let covers = match sign_off.covers {
+            raw::Covers::Checklist => Covers::Checklist,
+            raw::Covers::LaunchFile => Covers::LaunchFile,
+        };
+        Some(SignOffRule { by, quorum, evidence_required, valid_for, covers, record, apart_from })
     }
 
     /// Whether what each sign-off is to be apart from is there, is signed, and leaves somebody to sign.

@@ -207,12 +207,26 @@ pub(super) struct SignOff {
     /// How long a signature counts; without it, for good.
     #[serde(default)]
     pub(super) valid_for: Option<String>,
+    /// What a signature is bound to; when it changes, the signature is void.
+    #[serde(default)]
+    pub(super) covers: Covers,
     /// The values that a signature records, such as `measured_peak`: it does not count without them.
     #[serde(default)]
     pub(super) record: Vec<String>,
     /// Sign-offs whose signers do not count here, `checklist/check`: who did the work does not accept it.
     #[serde(default)]
     pub(super) apart_from: Vec<String>,
+}
+
+/// What a signature is bound to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Covers {
+    /// The checklist that the sign-off stands in.
+    #[default]
+    Checklist,
+    /// The whole launch file: the plan is approved.
+    LaunchFile,
 }
 
 /// `with:` of a `rehearsal`.

@@ -55,6 +55,7 @@ fn signed(path: &str) -> Check {
         quorum: 1,
         evidence_required: false,
         valid_for: None,
+        covers: crate::attestation::Covers::default(),
         record: Vec::new(),
         apart_from: Vec::new(),
     };

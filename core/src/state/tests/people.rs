@@ -148,6 +148,7 @@ fn rule() -> SignOffRule {
         quorum: 1,
         evidence_required: false,
         valid_for: None,
+        covers: attestation::Covers::default(),
         record: vec![Name::of("measured_peak")],
         apart_from: vec!["people/done".parse().unwrap()],
     }
@@ -215,4 +216,31 @@ fn what_is_recorded_is_complete() {
         let refused = attestation::complete(&rule(), &said).expect_err(row).to_string();
         assert!(refused.contains(says), "{row}: {refused}");
     }
+}
+
+#[test]
+fn an_approval_of_the_plan_is_void_when_any_of_it_changes() {
+    let mut told = apart();
+    told.try_apply(says("people/done", "carol", &[])).expect("carol did it");
+    let approve = |covers| {
+        let mut plan = Plan::clone(told.state.plan());
+        let list = plan.checklists.iter_mut().find(|list| list.id.as_str() == "people").unwrap();
+        let Question::SignOff(rule) = &mut list.checks[1].question else { panic!("a sign-off") };
+        rule.covers = covers;
+        let mut told = Told::new();
+        told.state = State::new(Arc::new(plan.clone()));
+        told.try_apply(says("people/done", "carol", &[])).expect("she approves");
+        assert_eq!(outcome(&mut told, "people/done").0, Outcome::Pass);
+        plan.hash = "another".into();
+        told.try_apply(Event::Reloaded(Arc::new(plan))).expect("it is in force");
+        outcome(&mut told, "people/done")
+    };
+    assert_eq!(
+        approve(attestation::Covers::Checklist).0,
+        Outcome::Pass,
+        "its checklist is the same"
+    );
+    let (void, because) = approve(attestation::Covers::LaunchFile);
+    assert_ne!(void, Outcome::Pass);
+    assert!(because.contains("the launch file has changed since carol signed"), "{because}");
 }
