@@ -69,6 +69,8 @@ pub struct State {
     readiness_asked: Option<Moment>,
     /// What other launches do to the same target, newest first.
     elsewhere: Vec<Elsewhere>,
+    /// When this process came up.
+    up_since: Option<Moment>,
     /// Whether no further step begins, since the daemon is about to end.
     stopping: bool,
 }
@@ -129,6 +131,7 @@ impl State {
             readiness: BTreeMap::new(),
             readiness_asked: None,
             elsewhere: Vec::new(),
+            up_since: None,
             stopping: false,
         }
     }
@@ -243,7 +246,10 @@ impl State {
                 self.decide(&run, step, choice, person, reason, now, &mut effects)?;
             }
             Event::Stopping => self.stopping = true,
-            Event::Restarted => self.recover(now, &mut effects),
+            Event::Restarted => {
+                self.up_since = Some(now);
+                self.recover(now, &mut effects);
+            }
             Event::Reloaded(plan) => self.reload(plan, now, &mut effects),
             Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
         }
@@ -332,6 +338,7 @@ impl State {
         self.milestones = old.milestones;
         self.runs = old.runs;
         self.outbox = old.outbox;
+        self.up_since = old.up_since;
         self.watched = old.watched;
         self.rehearsals = old.rehearsals;
         for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use launchgate_core::decision::Word;
-use launchgate_core::gate::Verdict;
+use launchgate_core::gate::{Gates, Verdict};
+use launchgate_core::milestone::Phase;
 use launchgate_core::report::Report;
 use launchgate_core::run::Ended;
 use launchgate_core::time::elapsed;
@@ -40,7 +41,12 @@ impl Attempt {
 /// What opens the gate, or what keeps it shut.
 fn standing(settings: &GateSettings, report: &Report) -> Result<String, String> {
     let mut shut = Vec::new();
-    if settings.checklists.is_empty() {
+    if settings.checklists.is_empty() && report.phase == Phase::RolledBack {
+        // The verdict is NO-GO until a deployment begins, which this gate may stand before.
+        let asked = report.checklists.iter().filter(|list| list.gates == Gates::Launch);
+        let open = asked.filter(|list| list.verdict != Verdict::Go);
+        shut.extend(open.map(|list| format!("{} is {}", list.id, list.verdict.name())));
+    } else if settings.checklists.is_empty() {
         if report.verdict != Verdict::Go {
             let what: Vec<&str> =
                 report.blockers.iter().take(5).map(|blocker| blocker.title.as_str()).collect();

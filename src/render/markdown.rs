@@ -33,8 +33,8 @@ fn write(out: &mut String, report: &Report) -> Result {
         writeln!(out, "> **Alarm:** {}\n", escape(alarm))?;
     }
     if let Some(made) = report.decisions.first() {
-        let word = badge(made.decision.name(), words::decision(made));
-        writeln!(out, "**Decided {word}** {}\n", escape(&words::decided(made)))?;
+        let word = badge(made.decision.name(), words::decision(made, report));
+        writeln!(out, "**Decided {word}** {}\n", escape(&words::decided(made, report)))?;
     }
     blockers(out, report)?;
     day(out, report)?;

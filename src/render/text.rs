@@ -114,9 +114,9 @@ impl Page {
     /// The last decision; those before it are history.
     fn decision(&mut self, report: &Report) {
         if let Some(made) = report.decisions.first() {
-            let word = self.badge(made.decision.name(), 0, words::decision(made));
+            let word = self.badge(made.decision.name(), 0, words::decision(made, report));
             self.line("");
-            self.wrapped(&format!("Decided {word} "), 17, &words::decided(made));
+            self.wrapped(&format!("Decided {word} "), 17, &words::decided(made, report));
         }
     }
 

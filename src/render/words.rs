@@ -189,22 +189,28 @@ pub fn step(state: &StepState) -> (&'static str, Tone, &str) {
 }
 
 /// A decision's tone: one whose facts have changed is to be made again.
-pub fn decision(made: &DecisionReport) -> Tone {
+pub fn decision(made: &DecisionReport, report: &Report) -> Tone {
     match made.decision {
-        _ if made.stale => Tone::Open,
+        _ if is_stale(made, report) => Tone::Open,
         Word::Go => Tone::Good,
         Word::NoGo => Tone::Bad,
     }
 }
 
+/// Whether a decision answers the question of now on facts that no longer hold. One that answered an earlier question is
+/// history.
+fn is_stale(made: &DecisionReport, report: &Report) -> bool {
+    made.stale && made.question == report.question
+}
+
 /// A decision in a sentence: who decided what on which verdict, why, and what has changed since.
-pub fn decided(made: &DecisionReport) -> String {
+pub fn decided(made: &DecisionReport, report: &Report) -> String {
     let note = made.note.as_ref().map_or_else(String::new, |note| format!(": {}", tame(note)));
     let against = match (made.decision, made.verdict) {
         (Word::Go, Verdict::Hold | Verdict::NoGo) => format!(" against {}", made.verdict.name()),
         _ => format!(" on {}", made.verdict.name()),
     };
-    let stale = if made.stale {
+    let stale = if is_stale(made, report) {
         format!(" – stale, since then {}", tame(&made.changes.join("; ")))
     } else {
         String::new()

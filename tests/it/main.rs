@@ -41,3 +41,4 @@ mod rollback_messages;
 mod shim;
 mod tidy;
 mod vantage;
+mod whole_launch;

@@ -1,10 +1,12 @@
 //! The watch after the launch: a report at each of its slots, kept and told; the last one ends it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Effect, Record, State};
 use crate::cadence::{Slot, WatchReport, next_slot};
-use crate::gate::Gates;
+use crate::gate::{Blocker, Gates, Why};
 use crate::message::Message;
 use crate::milestone::{Milestone, Phase};
 use crate::report::{Report, WatchingReport};
@@ -12,6 +14,8 @@ use crate::time::Moment;
 
 /// How many sentences a report of the watch has.
 const SENTENCES: usize = 10;
+/// How long after it came up the daemon waits with a report for what was not looked at yet.
+const SETTLES: Duration = Duration::from_secs(60);
 /// How many reports of the watch are remembered.
 const KEPT: usize = 200;
 /// How many reports of the watch a report shows.
@@ -25,6 +29,9 @@ impl State {
         }
         let Some((slot, missed)) = self.due_slot(now.wall) else { return };
         let full = self.report(now);
+        if self.has_just_come_up(now) && full.blockers.iter().any(is_unseen) {
+            return;
+        }
         let report = self.watch_report(&full, slot, missed, now.wall);
         effects.push(Effect::Persist(Record::Watched(Box::new(report.clone()))));
         self.watched.push(report.clone());
@@ -40,6 +47,11 @@ impl State {
             let (subject, at) = (id.clone(), now.wall);
             self.send(Message { id, subject, channel, text, at, run: None }, effects);
         }
+    }
+
+    /// Whether the probes may not have looked yet since the daemon came up.
+    fn has_just_come_up(&self, now: Moment) -> bool {
+        self.up_since.is_some_and(|since| now.uptime_since(since) < SETTLES)
     }
 
     /// When the launch went live.
@@ -103,4 +115,9 @@ impl State {
             reports: self.watched.iter().rev().take(SHOWN).cloned().collect(),
         })
     }
+}
+
+/// Whether a blocker is that nobody has looked lately.
+fn is_unseen(blocker: &Blocker) -> bool {
+    matches!(blocker.why, Why::Stale | Why::NotYetRun)
 }

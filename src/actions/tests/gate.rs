@@ -2,7 +2,7 @@
 
 use launchgate_core::decision::{Decision, Facts, Word};
 use launchgate_core::gate::Verdict;
-use launchgate_core::milestone::{Milestone, Reached};
+use launchgate_core::milestone::{Milestone, Phase, Reached};
 use launchgate_core::report::DecisionReport;
 use launchgate_core::state::{Event, Rejected};
 
@@ -56,7 +56,14 @@ async fn a_gate_opens_when_everything_asked_for_is_there() {
     };
     let list = || json!({ "checklists": ["health"] });
     let decided = || json!({ "decision": true });
-    let rows: [Row; 8] = [
+    let rows: [Row; 9] = [
+        (
+            "after a rollback the checklists of the launch count",
+            json!({}),
+            |report| report.phase = Phase::RolledBack,
+            Ended::Succeeded,
+            "GO",
+        ),
         ("the verdict is GO", json!({}), open, Ended::Succeeded, "GO"),
         ("the verdict is not", json!({}), |_| {}, Ended::TimedOut, "the verdict is HOLD"),
         ("the checklist is GO", list(), open, Ended::Succeeded, "GO"),

@@ -15,6 +15,8 @@ pub(crate) struct Daemon {
     folder: TempDir,
     port: u16,
     server: Option<Server>,
+    /// Whether its clock is ahead by what the file `ahead` says.
+    ahead: bool,
 }
 
 impl Daemon {
@@ -22,7 +24,15 @@ impl Daemon {
     pub(crate) fn of(launch: &str) -> Self {
         let folder = TempDir::new("daemon");
         folder.write("launch.yaml", launch);
-        Self { folder, port: free_port(), server: None }
+        Self { folder, port: free_port(), server: None, ahead: false }
+    }
+
+    /// Sets its clock ahead of the machine's by so much; it need not be started again for that after the first time.
+    pub(crate) fn ahead(&mut self, by: &str) {
+        // Whole or not at all: it is read at any moment.
+        self.folder.write("ahead.new", by);
+        std::fs::rename(self.file("ahead.new"), self.file("ahead")).expect("the folder is ours");
+        self.ahead = true;
     }
 
     /// A file of the launch's folder.
@@ -45,7 +55,11 @@ impl Daemon {
             &format!("127.0.0.1:{}", self.port),
             "--store",
         ]);
-        command.arg(self.folder.join("store.db")).arg(self.folder.join("launch.yaml"));
+        command.arg(self.folder.join("store.db"));
+        if self.ahead {
+            command.arg("--clock-ahead").arg(self.file("ahead"));
+        }
+        command.arg(self.folder.join("launch.yaml"));
         let mut server = Server::spawn(command, "launchgate", self.folder.join("daemon.log"));
         server.wait_for("report", || {
             self.ask(&["report", "--format", "json"]).status.code().filter(|c| *c < 3)

@@ -18,6 +18,8 @@ pub(crate) struct Received {
     pub(crate) path: String,
     /// Its `Idempotency-Key`; empty without one.
     pub(crate) key: String,
+    /// What it says.
+    pub(crate) body: String,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,12 @@ impl Recorder {
     /// From now on `/health` answers with this status.
     pub(crate) fn set_health(&self, status: u16) {
         self.shared.health.store(status, Ordering::Release);
+    }
+
+    /// What came in, in order.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        let received = self.shared.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.iter().map(|r| r.body.clone()).collect()
     }
 
     /// The keys of what came in at this path, in order.
@@ -129,7 +137,8 @@ fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     if method == "POST" {
         let key = header("idempotency-key").unwrap_or_default();
         let mut received = shared.received.lock().unwrap_or_else(PoisonError::into_inner);
-        received.push(Received { path, key });
+        let body = String::from_utf8_lossy(&request[end + 4..]).into_owned();
+        received.push(Received { path, key, body });
     } else if path == "/health" {
         status = shared.health.load(Ordering::Acquire);
     }
