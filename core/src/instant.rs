@@ -12,7 +12,7 @@ use crate::time::{Due, parse_duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// By the clock.
-    Instant(Timestamp),
+    Clock(Timestamp),
     /// By the launch.
     Due(Due),
     /// So long from now.
@@ -39,14 +39,14 @@ impl FromStr for At {
         }
         let zoned = || text.parse::<Zoned>().map(|zoned| zoned.timestamp());
         let instant = text.parse::<Timestamp>().or_else(|_| zoned());
-        instant.map(Self::Instant).map_err(|_| AtError(text.to_owned()))
+        instant.map(Self::Clock).map_err(|_| AtError(text.to_owned()))
     }
 }
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Instant(at) => at.fmt(f),
+            Self::Clock(at) => at.fmt(f),
             Self::Due(due) => due.fmt(f),
             Self::FromNow(lasts) => f.write_str(&crate::time::format_exact(*lasts)),
         }

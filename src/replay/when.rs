@@ -14,7 +14,7 @@ const MAX_DURATIONS: u32 = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// `2026-12-01T09:00:00Z`.
-    Instant(Timestamp),
+    Clock(Timestamp),
     /// `6h`.
     Apart(Duration),
 }
@@ -25,7 +25,7 @@ impl FromStr for When {
         if let Ok(apart) = parse_duration(text) {
             return Ok(Self::Apart(apart));
         }
-        text.parse().map(Self::Instant).map_err(|_| {
+        text.parse().map(Self::Clock).map_err(|_| {
             format!("`{text}` is neither an instant, such as `2026-12-01T09:00:00Z`, nor a length of time, such as `6h`")
         })
     }
@@ -35,7 +35,7 @@ impl When {
     /// The instant, a length of time being that long before `now`.
     pub fn before(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::Instant(at) => at,
+            Self::Clock(at) => at,
             Self::Apart(ago) => SignedDuration::try_from(ago)
                 .ok()
                 .and_then(|ago| now.checked_sub(ago).ok())
@@ -46,7 +46,7 @@ impl When {
     /// How long after `start` it is; what lies before is at the start.
     fn after(self, start: Timestamp) -> Duration {
         match self {
-            Self::Instant(at) => elapsed(start, at),
+            Self::Clock(at) => elapsed(start, at),
             Self::Apart(after) => after,
         }
     }

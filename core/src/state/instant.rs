@@ -18,7 +18,7 @@ impl State {
     /// The instant that somebody asks for.
     pub fn at(&self, asked: At, now: Moment) -> Timestamp {
         match asked {
-            At::Instant(at) => at,
+            At::Clock(at) => at,
             At::Due(due) => self.instant(due),
             At::FromNow(lasts) => add(now.wall, lasts),
         }
