@@ -22,6 +22,7 @@ use crate::settings::launch::compile_file;
 use crate::store::{SqliteStore, StoreError};
 use crate::telemetry::Delays;
 use crate::web::auth::Tokens;
+use crate::web::oidc::Oidc;
 use crate::web::{App, router};
 
 /// How long open connections may take to end.
@@ -113,6 +114,7 @@ impl Daemon {
             launches.iter().map(|l| (l.handle().launch().clone(), l.handle().clone())).collect();
         let tokens = Tokens {
             list: settings.web.tokens.clone(),
+            oidc: settings.web.oidc.clone().map(Oidc::start),
             guard_reads: !settings.web.listen.ip().is_loopback(),
             dev: settings.web.dev,
         };

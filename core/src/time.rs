@@ -236,10 +236,17 @@ impl fmt::Display for Due {
         if self.days > 0 {
             write!(f, "{}d", self.days)?;
         }
-        if !self.rest.is_zero() {
-            f.write_str(&format_duration(self.rest))?;
-        }
-        Ok(())
+        // Hours stay hours: 48 of them are not two calendar days where the clocks change.
+        let (whole, nanos) = (self.rest.as_secs(), u64::from(self.rest.subsec_nanos()));
+        let parts = [
+            (whole / 3_600, "h"),
+            (whole % 3_600 / 60, "m"),
+            (whole % 60, "s"),
+            (nanos / 1_000_000, "ms"),
+            (nanos / 1_000 % 1_000, "us"),
+            (nanos % 1_000, "ns"),
+        ];
+        parts.into_iter().filter(|(n, _)| *n > 0).try_for_each(|(n, unit)| write!(f, "{n}{unit}"))
     }
 }
 
@@ -267,7 +274,8 @@ impl FromStr for Due {
 fn parse_offset(text: &str) -> Option<(u32, Duration)> {
     if let Some((hours, minutes)) = text.split_once(':') {
         let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
-        return (minutes < 60).then(|| (0, Duration::from_secs(hours * 3_600 + minutes * 60)));
+        let seconds = hours.checked_mul(3_600)?.checked_add(minutes.checked_mul(60)?)?;
+        return (minutes < 60).then(|| (0, Duration::from_secs(seconds)));
     }
     let total = parse_duration(text).ok()?;
     let days = if text.contains('d') || text.contains('w') { total.as_secs() / 86_400 } else { 0 };
@@ -346,10 +354,20 @@ mod tests {
             let due: Due = due.parse().unwrap();
             assert_eq!(due.resolve(&go_live).to_string(), at, "{row}");
         }
-        for bad in ["", "T", "X-5d", "T5d", "T-", "T-5", "H+1:75"] {
+        for bad in [
+            "",
+            "T",
+            "X-5d",
+            "T5d",
+            "T-",
+            "T-5",
+            "H+1:75",
+            "H+9999999999999999999:00",
+            "H+5124095576030432:00",
+        ] {
             assert!(bad.parse::<Due>().is_err(), "{bad}");
         }
-        for same in ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h"] {
+        for same in ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h", "T-48h", "H+66h1m", "T-2d6h", "H+1ms"] {
             assert_eq!(same.parse::<Due>().unwrap().to_string(), same);
         }
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::basic;
 use super::error::ApiError;
+use super::oidc::{Oidc, is_jwt};
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +49,8 @@ pub struct Token {
 pub struct Tokens {
     /// The tokens.
     pub list: Vec<Token>,
+    /// Whose tokens count beside those.
+    pub oidc: Option<Oidc>,
     /// Whether reading takes a token as well: off loopback it does.
     pub guard_reads: bool,
     /// Whether anybody on this machine may act, under the name that they give.
@@ -86,13 +89,16 @@ impl Tokens {
             Role::Operator | Role::Commander | Role::Admin => true,
         });
         if allowed {
-            return Ok(token.identity.clone());
+            return Ok(token.identity);
         }
         let message = format!("the token of {} does not allow this", token.identity);
         Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
     }
 
-    fn find(&self, given: &str) -> Result<&Token, ApiError> {
+    fn find(&self, given: &str) -> Result<Token, ApiError> {
+        if let Some(oidc) = self.oidc.as_ref().filter(|_| is_jwt(given)) {
+            return oidc.read(given).map_err(|why| refused(&why));
+        }
         let digest = Sha256::digest(given.as_bytes());
         // Every entry is compared in full, so that the time taken says nothing.
         let mut found = None;
@@ -104,7 +110,7 @@ impl Tokens {
         let token = found.ok_or_else(|| refused("the token is not known"))?;
         match token.expires {
             Some(end) if end <= Timestamp::now() => Err(refused("the token has expired")),
-            Some(_) | None => Ok(token),
+            Some(_) | None => Ok(token.clone()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod events;
 mod gate;
 mod gatekeeper;
 mod metrics;
+pub mod oidc;
 mod page;
 mod people;
 mod process;

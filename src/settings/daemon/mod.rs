@@ -19,6 +19,7 @@ use super::diagnostic::Diagnostics;
 use super::document::Document;
 use super::file;
 use crate::web::auth::Token;
+use crate::web::oidc::{Provider, is_safe};
 use layer::{Layer, Merged};
 use problems::Findings;
 pub use problems::SettingsError;
@@ -64,6 +65,9 @@ pub struct Web {
     /// Who may do what.
     #[serde(default)]
     pub tokens: Vec<Token>,
+    /// The identity provider whose tokens count as well.
+    #[serde(default)]
+    pub oidc: Option<Provider>,
     /// Whether orders are taken without tokens.
     pub dev: bool,
 }
@@ -202,11 +206,26 @@ fn misfits(settings: &Settings) -> Vec<Problem> {
             problems
                 .push(Problem::new(at("dev"), "orders without tokens are taken on loopback only"));
         }
-        if !web.tls_terminated || web.tokens.is_empty() {
+        if !web.tls_terminated || (web.tokens.is_empty() && web.oidc.is_none()) {
             let message =
                 format!("{} is open to others, without TLS or without tokens", web.listen);
             let hint = "listen on loopback, or put a proxy with TLS in front, say `tls_terminated: true`, and add tokens";
             problems.push(Problem::new(at("listen"), message).hint(hint));
+        }
+    }
+    if let Some(provider) = &web.oidc {
+        let path = at("oidc");
+        for (key, place) in [("issuer", Some(&provider.issuer)), ("keys", provider.keys.as_ref())] {
+            if place.is_some_and(|place| !reqwest::Url::parse(place).is_ok_and(|url| is_safe(&url)))
+            {
+                let message = "keys are taken over https alone, or from loopback";
+                problems.push(Problem::new(path.entry(key), message));
+            }
+        }
+        if provider.audience.trim().is_empty() {
+            let message =
+                "without an audience every token of the issuer would count, whoever it is for";
+            problems.push(Problem::new(path.entry("audience"), message));
         }
     }
     for (i, token) in web.tokens.iter().enumerate() {

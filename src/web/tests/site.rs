@@ -71,7 +71,7 @@ pub(super) fn tokens() -> Tokens {
         token("tom", Role::Operator, None),
         token("eve", Role::Admin, Some("2020-01-01T00:00:00Z")),
     ];
-    Tokens { list, guard_reads: false, dev: false }
+    Tokens { list, ..Tokens::default() }
 }
 
 /// A launch whose engine is the core itself; it keeps nothing when its store is said to be broken.
