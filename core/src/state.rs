@@ -3,7 +3,10 @@
 //! [`State::apply`] takes an event and the moment of it, and gives back what must happen outside, in order: records to
 //! persist, then actions to perform. It reads no clock and does no IO, so the same events lead to the same state.
 
+mod announcements;
+mod calls;
 mod compile;
+mod contacts;
 mod day;
 mod event;
 mod instant;
@@ -189,6 +192,8 @@ impl State {
     /// An event that the state refuses, with the reason for people; the state is unchanged.
     pub fn apply(&mut self, event: Event, now: Moment) -> Result<Vec<Effect>, Rejected> {
         let mut effects = Vec::new();
+        let reached = self.milestones.len();
+        let time_passed = matches!(event, Event::Tick | Event::Restarted | Event::Reloaded(_));
         match event {
             Event::Observed { check, observation } => {
                 self.observe(&check, observation, now, &mut effects)?;
@@ -254,6 +259,10 @@ impl State {
             Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
         }
         self.advance(now, &mut effects);
+        if time_passed || self.milestones.len() != reached {
+            self.announce_what_is_due(now, &mut effects);
+            self.end_calls(now, &mut effects);
+        }
         Ok(effects)
     }
 
