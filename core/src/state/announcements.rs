@@ -85,14 +85,17 @@ impl State {
     fn standing(&self, announcement: &Announcement, now: Timestamp) -> Standing {
         let Some(at) = self.time_of(announcement.on) else {
             let because = match announcement.on {
-                When::Reached { milestone, .. } => format!("for `{milestone}`"),
-                When::At(_) => "for `deploy_started`".to_owned(),
+                When::Reached { milestone, .. } => format!("waits for `{milestone}`"),
+                When::At(_) => "waits for `deploy_started`".to_owned(),
             };
             return Standing::Ahead { at: None, because };
         };
         if now < at {
             let left = format_duration(elapsed(now, at));
-            return Standing::Ahead { at: Some(at), because: format!("for its time, in {left}") };
+            return Standing::Ahead {
+                at: Some(at),
+                because: format!("waits for its time, in {left}"),
+            };
         }
         let late = elapsed(at, now) > LATE;
         let phase = Phase::after(&self.milestones);
@@ -109,7 +112,7 @@ impl State {
         };
         match late {
             true => Standing::Passed { at, because },
-            false => Standing::Ahead { at: Some(at), because: format!("since {because}") },
+            false => Standing::Ahead { at: Some(at), because: format!("held back: {because}") },
         }
     }
 

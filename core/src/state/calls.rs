@@ -25,7 +25,7 @@ impl State {
         });
         let pagers: Vec<Name> = pagers.cloned().collect();
         for channel in pagers {
-            let over: Vec<Matter> = self.over(&channel);
+            let over: Vec<Matter> = self.over(&channel, now);
             for matter in over {
                 let millis = now.wall.as_millisecond();
                 let id = format!("{}/{channel}/over/{millis}", matter.key);
@@ -38,7 +38,7 @@ impl State {
 
     /// The matters that a channel was called for and that have ended since. What still waits to be delivered is not told
     /// to be over: that would arrive first.
-    fn over(&self, channel: &Name) -> Vec<Matter> {
+    fn over(&self, channel: &Name, now: Moment) -> Vec<Matter> {
         let mut last: BTreeMap<&str, bool> = BTreeMap::new();
         let calls = self.outbox.messages().iter();
         for Outgoing { message, delivery } in calls.filter(|m| m.message.channel == *channel) {
@@ -50,7 +50,7 @@ impl State {
         let begun = format!("{}/", self.plan.launch);
         let ended = last.into_iter().filter(|(key, open)| {
             let subject = key.strip_prefix(&begun).unwrap_or(key);
-            *open && !self.goes_on(subject)
+            *open && !self.goes_on(subject, now)
         });
         ended
             .map(|(key, _)| Matter { key: key.to_owned(), pager: Turn::Resolve, status: None })
@@ -58,7 +58,7 @@ impl State {
     }
 
     /// Whether what a call was about still is.
-    fn goes_on(&self, subject: &str) -> bool {
+    fn goes_on(&self, subject: &str, now: Moment) -> bool {
         let Some((what, of)) = subject.split_once('/') else { return false };
         let triggers = || self.plan.triggers.iter().zip(&self.triggers);
         match what {
@@ -66,6 +66,7 @@ impl State {
                 let step = run.asking().and_then(|step| run.procedure.steps.get(step));
                 step.is_some_and(|step| format!("{}/{}", run.id, step.id) == of)
             }),
+            "late" => self.late_step(now).is_some_and(|(late, _)| late == of),
             "run" => self.runs.iter().any(|run| run.id.to_string() == of && !run.status.is_final()),
             "blind" => triggers().any(|(trigger, memory)| {
                 trigger.watch.clock().to_string() == of
