@@ -11,6 +11,7 @@ mod post;
 mod slack;
 mod status_page;
 mod teams;
+mod turns;
 mod undelivered;
 mod webhook;
 
@@ -26,6 +27,7 @@ use launchgate_core::plan::Plan;
 use launchgate_core::state::Event;
 use launchgate_core::time::elapsed;
 use reqwest::Url;
+pub use turns::Turns;
 pub(crate) use undelivered::Undelivered;
 
 use crate::clock::Clock;
@@ -40,16 +42,20 @@ const LONGEST_WISH: Duration = Duration::from_secs(15 * 60);
 /// When a message is given up.
 const TOO_OLD: Duration = Duration::from_secs(24 * 3_600);
 
-/// Begins to deliver a message. What becomes of it reaches the engine through `handle`.
+/// Begins to deliver a message, behind those of its matter. What becomes of it reaches the engine through `handle`.
 pub fn send(
     plan: &Arc<Plan>,
     folder: &Path,
     handle: Handle,
     clock: Arc<dyn Clock>,
+    turns: &Turns,
     message: Message,
 ) {
     let (plan, folder) = (Arc::clone(plan), folder.to_owned());
+    let kind = plan.channels.get(&message.channel).map(|channel| channel.kind.as_str());
+    let mut turn = turns.take(kind, &message);
     tokio::spawn(async move {
+        turn.come().await;
         let mut tries = 0;
         let delivery = loop {
             let tried = deliver(&plan, &folder, &message).await;
@@ -72,6 +78,7 @@ pub fn send(
             tokio::time::sleep(pause(tries, wish)).await;
         };
         handle.tell(Event::Delivered { id: message.id, delivery }).await;
+        drop(turn);
     });
 }
 

@@ -47,7 +47,14 @@ async fn sent(plan: &Arc<Plan>, message: Message) -> Delivery {
     let report: Report = State::new(Arc::clone(plan)).report(now);
     let (_reports, read) = watch::channel(Arc::new(report));
     let handle = Handle::new(plan.launch.clone(), inbox, read);
-    send(plan, &PathBuf::from("."), handle, Arc::new(SystemClock::new()), message);
+    send(
+        plan,
+        &PathBuf::from("."),
+        handle,
+        Arc::new(SystemClock::new()),
+        &Turns::default(),
+        message,
+    );
     match letters.recv().await.map(|letter| letter.event) {
         Some(Event::Delivered { delivery, .. }) => delivery,
         other => panic!("{other:?}"),
@@ -98,4 +105,20 @@ async fn a_refused_message_and_one_that_is_too_old_are_given_up() {
     let given_up = sent(&plan(&gone), old).await;
     let Delivery::GivenUp { because, .. } = given_up else { panic!("{given_up:?}") };
     assert!(!because.contains("hooks"), "an address is a secret: {because}");
+}
+
+#[test]
+fn pauses_grow_to_a_bound_and_heed_a_wish_to_a_bound() {
+    let seconds = Duration::from_secs;
+    let rows = [
+        ("the first", 1, None, Duration::from_millis(500)),
+        ("the third", 3, None, seconds(2)),
+        ("the hundredth", 100, None, seconds(60)),
+        ("a wish", 1, Some(seconds(30)), seconds(30)),
+        ("a wish shorter than its own pause", 100, Some(seconds(1)), seconds(60)),
+        ("a wish beyond all bounds", 1, Some(seconds(86_400)), seconds(900)),
+    ];
+    for (row, tries, wish, expected) in rows {
+        assert_eq!(pause(tries, wish), expected, "{row}");
+    }
 }

@@ -39,8 +39,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signature {
-    /// The key that both sides know.
-    key: Credential,
+    /// What both sides know, and nobody else.
+    secret: Credential,
     /// The header that carries the signature.
     #[serde(default = "signature_header")]
     header: String,
@@ -64,7 +64,7 @@ impl Settings {
             post::text(value, folder)?;
         }
         if let Some(signature) = &self.signature {
-            signature.key.resolve_in(folder).map_err(Undelivered::without_secret)?;
+            signature.secret.resolve_in(folder).map_err(Undelivered::without_secret)?;
         }
         post::url(&self.url, folder)
     }
@@ -88,8 +88,8 @@ impl Settings {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        if let Some(Signature { key, header }) = &self.signature {
-            let key = key.resolve_in(folder).map_err(Undelivered::without_secret)?;
+        if let Some(Signature { secret, header }) = &self.signature {
+            let key = secret.resolve_in(folder).map_err(Undelivered::without_secret)?;
             let signed = signature(key.expose_secret().as_bytes(), body.to_string().as_bytes());
             let (Ok(name), Ok(value)) = (header.parse::<HeaderName>(), signed.parse()) else {
                 return Err(Undelivered::ForGood(format!("the header `{header}` cannot be sent")));
