@@ -153,20 +153,35 @@ impl Outbox {
     }
 
     fn trim(&mut self) {
-        let waits = |m: &Outgoing| m.delivery == Delivery::Waiting;
-        let shares: [(&dyn Fn(&Outgoing) -> bool, usize); 3] = [
-            (&|m| !waits(m) && !m.message.is_announcement(), ENDED),
-            (&|m| !waits(m) && m.message.is_announcement(), ANNOUNCED),
-            (&waits, WAITING),
-        ];
-        for (is_one, most) in shares {
-            let count = self.messages.iter().filter(|m| is_one(m)).count();
+        for (share, most) in
+            [(Share::Waiting, WAITING), (Share::Announced, ANNOUNCED), (Share::Ended, ENDED)]
+        {
+            let count = self.messages.iter().filter(|m| Share::of(m) == share).count();
             let mut over = count.saturating_sub(most);
             self.messages.retain(|m| {
-                let drop = over > 0 && is_one(m);
+                let drop = over > 0 && Share::of(m) == share;
                 over -= usize::from(drop);
                 !drop
             });
+        }
+    }
+}
+
+/// Messages that give way to one another, and to no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Waiting,
+    Announced,
+    Ended,
+}
+
+impl Share {
+    fn of(outgoing: &Outgoing) -> Self {
+        match outgoing.delivery {
+            Delivery::Waiting => Self::Waiting,
+            Delivery::Sent { .. } | Delivery::GivenUp { .. } => {
+                if outgoing.message.is_announcement() { Self::Announced } else { Self::Ended }
+            }
         }
     }
 }

@@ -110,9 +110,10 @@ impl State {
         } else {
             return Standing::Due { at };
         };
-        match late {
-            true => Standing::Passed { at, because },
-            false => Standing::Ahead { at: Some(at), because: format!("held back: {because}") },
+        if late {
+            Standing::Passed { at, because }
+        } else {
+            Standing::Ahead { at: Some(at), because: format!("held back: {because}") }
         }
     }
 
