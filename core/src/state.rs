@@ -194,76 +194,86 @@ impl State {
         let mut effects = Vec::new();
         let reached = self.milestones.len();
         let time_passed = matches!(event, Event::Tick | Event::Restarted | Event::Reloaded(_));
-        match event {
-            Event::Observed { check, observation } => {
-                self.observe(&check, observation, now, &mut effects)?;
-            }
-            Event::SignedOff { check, person, decision, evidence, note, values } => {
-                let said =
-                    SignOff { evidence, note, values, ..self.said(check, person, decision, now) };
-                self.sign(said, &mut effects)?;
-            }
-            Event::Waived { check, person, reason, until } => {
-                self.waive(check, person, reason, until, now, &mut effects)?;
-            }
-            Event::WaiverEnded { check, person, reason } => {
-                self.end_waiver(check, person, reason, now, &mut effects)?;
-            }
-            Event::GoNoGo { decision, person, note } => {
-                self.go_no_go(decision, person, note, now, &mut effects)?;
-            }
-            Event::Milestone { milestone, by } => {
-                self.may_reach(milestone)?;
-                self.reach(Reached { milestone, at: now.wall, by }, now, &mut effects);
-            }
-            Event::Tick => {
-                self.tick(now, &mut effects);
-                self.look_for_readiness(now, &mut effects);
-                self.keep_watch(now, &mut effects);
-            }
-            Event::LaunchBegun { procedure, person } => {
-                self.begin_launch(&procedure, &person, now, &mut effects)?;
-            }
-            Event::RunHeld { run, person, reason } => {
-                self.hold_run(&run, person, reason, now, &mut effects)?;
-            }
-            Event::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
-            Event::Rehearse { procedure, person } => {
-                self.rehearse(procedure, person, &mut effects)?;
-            }
-            Event::Rehearsed(rehearsal) => self.rehearsed(*rehearsal, &mut effects),
-            Event::Fire { trigger, person, reason } => {
-                self.fire_by_hand(&trigger, &person, &reason, now, &mut effects)?;
-            }
-            Event::Ordered { trigger, person, order } => {
-                self.order(&trigger, &person, &order, now, &mut effects)?;
-            }
-            Event::LookedBack { check, history } => {
-                self.look_back(&check, &history, now, &mut effects);
-            }
-            Event::Delivered { id, delivery } => self.delivered(id, delivery, &mut effects),
-            Event::StepEnded { run, step, attempt, how, evidence } => {
-                let ended = RunEvent::StepEnded { step, attempt, how, evidence, at: now.wall };
-                self.run_event(&run, ended, &mut effects)?;
-                self.roll_back_for_failure(now, &mut effects);
-            }
-            Event::Decided { run, step, choice, person, reason } => {
-                self.decide(&run, step, choice, person, reason, now, &mut effects)?;
-            }
-            Event::Stopping => self.stopping = true,
-            Event::Restarted => {
-                self.up_since = Some(now);
-                self.recover(now, &mut effects);
-            }
-            Event::Reloaded(plan) => self.reload(plan, now, &mut effects),
-            Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
-        }
+        self.take_in(event, now, &mut effects)?;
         self.advance(now, &mut effects);
         if time_passed || self.milestones.len() != reached {
             self.announce_what_is_due(now, &mut effects);
             self.end_calls(now, &mut effects);
         }
         Ok(effects)
+    }
+
+    fn take_in(
+        &mut self,
+        event: Event,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        match event {
+            Event::Observed { check, observation } => {
+                self.observe(&check, observation, now, effects)?;
+            }
+            Event::SignedOff { check, person, decision, evidence, note, values } => {
+                let said =
+                    SignOff { evidence, note, values, ..self.said(check, person, decision, now) };
+                self.sign(said, effects)?;
+            }
+            Event::Waived { check, person, reason, until } => {
+                self.waive(check, person, reason, until, now, effects)?;
+            }
+            Event::WaiverEnded { check, person, reason } => {
+                self.end_waiver(check, person, reason, now, effects)?;
+            }
+            Event::GoNoGo { decision, person, note } => {
+                self.go_no_go(decision, person, note, now, effects)?;
+            }
+            Event::Milestone { milestone, by } => {
+                self.may_reach(milestone)?;
+                self.reach(Reached { milestone, at: now.wall, by }, now, effects);
+            }
+            Event::Tick => {
+                self.tick(now, effects);
+                self.look_for_readiness(now, effects);
+                self.keep_watch(now, effects);
+            }
+            Event::LaunchBegun { procedure, person } => {
+                self.begin_launch(&procedure, &person, now, effects)?;
+            }
+            Event::RunHeld { run, person, reason } => {
+                self.hold_run(&run, person, reason, now, effects)?;
+            }
+            Event::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
+            Event::Rehearse { procedure, person } => {
+                self.rehearse(procedure, person, effects)?;
+            }
+            Event::Rehearsed(rehearsal) => self.rehearsed(*rehearsal, effects),
+            Event::Fire { trigger, person, reason } => {
+                self.fire_by_hand(&trigger, &person, &reason, now, effects)?;
+            }
+            Event::Ordered { trigger, person, order } => {
+                self.order(&trigger, &person, &order, now, effects)?;
+            }
+            Event::LookedBack { check, history } => {
+                self.look_back(&check, &history, now, effects);
+            }
+            Event::Delivered { id, delivery } => self.delivered(id, delivery, effects),
+            Event::StepEnded { run, step, attempt, how, evidence } => {
+                let ended = RunEvent::StepEnded { step, attempt, how, evidence, at: now.wall };
+                self.run_event(&run, ended, effects)?;
+                self.roll_back_for_failure(now, effects);
+            }
+            Event::Decided { run, step, choice, person, reason } => {
+                self.decide(&run, step, choice, person, reason, now, effects)?;
+            }
+            Event::Stopping => self.stopping = true,
+            Event::Restarted => {
+                self.up_since = Some(now);
+                self.recover(now, effects);
+            }
+            Event::Reloaded(plan) => self.reload(plan, now, effects),
+            Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
+        }
+        Ok(())
     }
 
     fn observe(
