@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use launchgate_core::time::elapsed;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Url};
 use rustls::RootCertStore;
 
 /// How much of an answer is read; the rest is of no interest.
 const MAX_BODY: usize = 64 << 10;
+/// How much of an answer is read where it is of interest as a whole.
+const MAX_DOCUMENT: usize = 4 << 20;
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Sent {
         status: u16,
         /// The beginning of the body.
         body: String,
+        /// How long the other side wants to be left alone.
+        retry_after: Option<Duration>,
     },
     /// No connection came about, so that nothing can have been carried out.
     NotSent(String),
@@ -34,6 +39,22 @@ pub async fn send(
     body: Vec<u8>,
     within: Duration,
 ) -> Sent {
+    exchange(method, url, headers, body, within, MAX_BODY).await
+}
+
+/// Asks for a document, once; 4 MiB of it are read at most.
+pub async fn get(url: &Url, headers: HeaderMap, within: Duration) -> Sent {
+    exchange(Method::GET, url, headers, Vec::new(), within, MAX_DOCUMENT).await
+}
+
+async fn exchange(
+    method: Method,
+    url: &Url,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    within: Duration,
+    most: usize,
+) -> Sent {
     let client = match client(within) {
         Ok(client) => client,
         Err(why) => return Sent::NotSent(why),
@@ -46,16 +67,28 @@ pub async fn send(
         }
         Err(error) => return Sent::NoAnswer(deepest(&error)),
     };
+    let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
     let mut read = Vec::new();
-    while read.len() < MAX_BODY {
+    while read.len() < most {
         match response.chunk().await {
             Ok(Some(part)) => read.extend_from_slice(&part),
             Ok(None) | Err(_) => break,
         }
     }
-    read.truncate(MAX_BODY);
+    read.truncate(most);
     let body = String::from_utf8_lossy(&read).into_owned();
-    Sent::Answered { status: response.status().as_u16(), body }
+    Sent::Answered { status, body, retry_after }
+}
+
+/// What `Retry-After` says: seconds, or a date, which counts from the date of the answer.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let said = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = said.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).map(|date| date.timestamp()).ok();
+    Some(elapsed(date(text(DATE)?)?, date(said)?))
 }
 
 fn client(within: Duration) -> Result<reqwest::Client, String> {
@@ -86,4 +119,33 @@ fn deepest(error: &reqwest::Error) -> String {
         source = deeper;
     }
     if error.is_timeout() { "no answer in time".to_owned() } else { source.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_to_be_left_alone_is_understood() {
+        let rows = [
+            ("seconds", "Fri, 04 Dec 2026 09:00:00 GMT", "30", Some(30)),
+            ("a date", "Fri, 04 Dec 2026 09:00:00 GMT", "Fri, 04 Dec 2026 09:02:00 GMT", Some(120)),
+            (
+                "a date that has passed",
+                "Fri, 04 Dec 2026 09:00:00 GMT",
+                "Fri, 04 Dec 2026 08:00:00 GMT",
+                Some(0),
+            ),
+            ("no date to count from", "", "Fri, 04 Dec 2026 09:02:00 GMT", None),
+            ("nonsense", "Fri, 04 Dec 2026 09:00:00 GMT", "soon", None),
+            ("negative", "Fri, 04 Dec 2026 09:00:00 GMT", "-5", None),
+        ];
+        for (row, date, said, seconds) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(DATE, date.parse().unwrap());
+            headers.insert(RETRY_AFTER, said.parse().unwrap());
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{row}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

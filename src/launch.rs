@@ -66,6 +66,7 @@ struct Outside {
     handle: Handle,
     clock: Arc<dyn Clock>,
     probes: Probes,
+    turns: postman::Turns,
 }
 
 impl Outside {
@@ -75,7 +76,8 @@ impl Outside {
             Effect::LookAt(perform) => executor::look_at(self.around(plan), *perform),
             Effect::Send(message) => {
                 let clock = Arc::clone(&self.clock);
-                postman::send(plan, &self.folder, self.handle.clone(), clock, *message);
+                let handle = self.handle.clone();
+                postman::send(plan, &self.folder, handle, clock, &self.turns, *message);
             }
             Effect::Rehearse { procedure, by } => self.rehearse(plan, &procedure, by),
             Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
@@ -150,7 +152,8 @@ impl Launch {
             Arc::clone(&shared.store),
             Arc::clone(&shared.clock),
             |handle| {
-                let outside = Outside { folder, shims, handle, clock, probes: seen };
+                let turns = postman::Turns::default();
+                let outside = Outside { folder, shims, handle, clock, probes: seen, turns };
                 Arc::new(move |plan: &Arc<Plan>, effect| outside.act(plan, effect))
             },
         )

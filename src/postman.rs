@@ -2,82 +2,94 @@
 //!
 //! Nothing waits for it. That a message is to be sent is on record before it is handed over, and what became of it is
 //! put on record; a daemon that comes back sends what had not arrived. A message that got no answer is sent again: two
-//! are better than none.
+//! are better than none. Every receiver is given the message's name, so that it can tell.
+
+mod carrier;
+mod email;
+mod pagerduty;
+mod post;
+mod slack;
+mod status_page;
+mod teams;
+mod turns;
+mod undelivered;
+mod webhook;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use carrier::{Carrier, schemas};
 use jiff::Timestamp;
 use launchgate_core::message::{Delivery, Message};
 use launchgate_core::name::Name;
 use launchgate_core::plan::Plan;
 use launchgate_core::state::Event;
 use launchgate_core::time::elapsed;
-use launchgate_probes::secret::TextOrCredential;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url};
-use secrecy::ExposeSecret as _;
-use serde_json::json;
+use reqwest::Url;
+pub use turns::Turns;
+pub(crate) use undelivered::Undelivered;
 
 use crate::clock::Clock;
 use crate::engine::Handle;
-use crate::http::{self, Sent};
 
-/// How long one try may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Between the first tries; each pause is twice the one before.
 const PAUSE: Duration = Duration::from_millis(500);
-/// No pause is longer.
+/// No pause is longer, unless the channel asks for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// No pause is longer, whatever the channel asks for.
+const LONGEST_WISH: Duration = Duration::from_secs(15 * 60);
 /// When a message is given up.
 const TOO_OLD: Duration = Duration::from_secs(24 * 3_600);
 
-/// Why a try came to nothing.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Undelivered {
-    /// Another try can end otherwise.
-    Yet(String),
-    /// The channel refuses it, or there is no such channel.
-    ForGood(String),
-}
-
-/// Begins to deliver a message. What becomes of it reaches the engine through `handle`.
+/// Begins to deliver a message, behind those of its matter. What becomes of it reaches the engine through `handle`.
 pub fn send(
     plan: &Arc<Plan>,
     folder: &Path,
     handle: Handle,
     clock: Arc<dyn Clock>,
+    turns: &Turns,
     message: Message,
 ) {
     let (plan, folder) = (Arc::clone(plan), folder.to_owned());
+    let kind = plan.channels.get(&message.channel).map(|channel| channel.kind.as_str());
+    let mut turn = turns.take(kind, &message);
     tokio::spawn(async move {
-        let mut pause = PAUSE;
+        turn.come().await;
+        let mut tries = 0;
         let delivery = loop {
             let tried = deliver(&plan, &folder, &message).await;
+            tries += 1;
             let at = clock.now().wall;
-            match tried {
+            let wish = match tried {
                 Ok(()) => break Delivery::Sent { at },
                 Err(Undelivered::ForGood(because)) => break Delivery::GivenUp { at, because },
-                Err(Undelivered::Yet(because)) if is_too_old(&message, at) => {
+                Err(Undelivered::Yet { because, .. }) if is_too_old(&message, at) => {
                     break Delivery::GivenUp { at, because };
                 }
-                Err(Undelivered::Yet(because)) => {
+                Err(Undelivered::Yet { because, after }) => {
                     tracing::warn!(channel = %message.channel, %because, "a message waits");
+                    after
                 }
-            }
+            };
             if handle.is_gone() {
                 return;
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(pause(tries, wish)).await;
         };
         handle.tell(Event::Delivered { id: message.id, delivery }).await;
+        drop(turn);
     });
 }
 
 fn is_too_old(message: &Message, now: Timestamp) -> bool {
     elapsed(message.at, now) > TOO_OLD
+}
+
+/// How long to wait after so many tries, of a channel that may have asked for some time.
+fn pause(tries: u32, wish: Option<Duration>) -> Duration {
+    let own = PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    own.max(wish.unwrap_or_default().min(LONGEST_WISH))
 }
 
 /// Tries once.
@@ -86,50 +98,21 @@ pub(crate) async fn deliver(
     folder: &Path,
     message: &Message,
 ) -> Result<(), Undelivered> {
-    let url = address(plan, folder, &message.channel)?;
-    let body = json!({
-        "text": message.text,
-        "launch": plan.launch,
-        "version": plan.version,
-        "run": message.run,
-    });
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(key) = HeaderValue::from_str(&message.id) {
-        headers.insert(HeaderName::from_static("idempotency-key"), key);
-    }
-    let body = body.to_string().into_bytes();
-    match http::send(Method::POST, &url, headers, body, TIMEOUT).await {
-        Sent::Answered { status: 200..=299, .. } => Ok(()),
-        Sent::Answered { status, .. } if may_change(status) => {
-            Err(Undelivered::Yet(format!("status {status}")))
-        }
-        Sent::Answered { status, .. } => Err(Undelivered::ForGood(format!("status {status}"))),
-        Sent::NotSent(why) | Sent::NoAnswer(why) => Err(Undelivered::Yet(why)),
-    }
+    carrier(plan, &message.channel)?.deliver(plan, folder, message).await
 }
 
-/// Where a channel is. Its address may be a secret, and stands in no message.
-pub(crate) fn address(plan: &Plan, folder: &Path, channel: &Name) -> Result<Url, Undelivered> {
-    let settings = plan.channels.get(channel).map(|channel| &channel.settings["url"]);
+/// Where a channel's messages go, with its secrets found; it may hold some, and stands in no message.
+pub(crate) fn door(plan: &Plan, folder: &Path, channel: &Name) -> Result<Url, Undelivered> {
+    carrier(plan, channel)?.door(folder)
+}
+
+fn carrier(plan: &Plan, channel: &Name) -> Result<Carrier, Undelivered> {
     let missing = || Undelivered::ForGood(format!("there is no channel `{channel}`"));
-    let url: TextOrCredential = serde_json::from_value(settings.ok_or_else(missing)?.clone())
-        .map_err(|e| Undelivered::ForGood(format!("its address: {e}")))?;
-    let text = match url {
-        TextOrCredential::Text(text) => text.into(),
-        // The file or the variable may be put right meanwhile.
-        TextOrCredential::Credential(credential) => {
-            credential.resolve_in(folder).map_err(|failure| Undelivered::Yet(failure.message))?
-        }
-    };
-    text.expose_secret()
-        .parse()
-        .map_err(|e| Undelivered::ForGood(format!("its address cannot be read: {e}")))
-}
-
-/// Whether another try can end otherwise: the channel was busy or broken, and did not refuse the message.
-fn may_change(status: u16) -> bool {
-    status >= 500 || matches!(status, 408 | 425 | 429)
+    let channel = plan.channels.get(channel).ok_or_else(missing)?;
+    Carrier::read(channel.kind.as_str(), channel.settings.clone()).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Undelivered::ForGood(format!("its settings: {}", problems.join("; ")))
+    })
 }
 
 #[cfg(test)]

@@ -184,8 +184,10 @@ impl Walk<'_> {
 
     async fn notify(&self, settings: &NotifySettings) -> Says {
         for channel in &settings.to {
-            let url = postman::address(self.plan, self.folder, channel).map_err(|e| match e {
-                Undelivered::Yet(why) | Undelivered::ForGood(why) => format!("{channel}: {why}"),
+            let url = postman::door(self.plan, self.folder, channel).map_err(|e| match e {
+                Undelivered::Yet { because: why, .. } | Undelivered::ForGood(why) => {
+                    format!("{channel}: {why}")
+                }
             })?;
             listens(&url).await.map_err(|why| format!("{channel}: {why}"))?;
         }

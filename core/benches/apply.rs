@@ -64,6 +64,9 @@ fn plan() -> Plan {
         page: Vec::new(),
         watch: Vec::new(),
         waivers: launchgate_core::waiver::WaiverRule::default(),
+        announcements: Vec::new(),
+        contacts: std::collections::BTreeMap::new(),
+        escalations: std::collections::BTreeMap::new(),
         hash: "hash".into(),
     }
 }

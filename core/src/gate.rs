@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Check, Level, Outcome, Question, Reason};
+use crate::contact::Reach;
 use crate::name::{CheckPath, Name};
 use crate::time::Due;
 
@@ -112,6 +113,9 @@ pub struct Blocker {
     pub because: String,
     /// The role that must act.
     pub owner: Option<Name>,
+    /// Whom to turn to, and how, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<Reach>,
 }
 
 /// A checklist's decision.
@@ -157,6 +161,7 @@ pub fn decide<'f>(
                 Question::SignOff(rule) => Some(rule.by.clone()),
                 Question::Probe { .. } | Question::Rehearsal(_) => checklist.owner.clone(),
             },
+            contacts: Vec::new(),
         });
     }
     if empty {
@@ -168,6 +173,7 @@ pub fn decide<'f>(
             why: Why::Empty,
             because: "the checklist holds no check".to_owned(),
             owner: checklist.owner.clone(),
+            contacts: Vec::new(),
         });
     }
     decided

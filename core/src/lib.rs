@@ -4,14 +4,17 @@
 //! leave as values and effects. Start at [`state`] for the kernel, at [`plan`] for what a launch file compiles to, at
 //! [`report`] for what every reader sees.
 
+pub mod announcement;
 pub mod attestation;
 pub mod audit;
 pub mod cadence;
 pub mod check;
+pub mod contact;
 pub mod decision;
 pub mod expectation;
 pub mod gate;
 pub mod instant;
+pub mod matter;
 pub mod message;
 pub mod milestone;
 pub mod name;

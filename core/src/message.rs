@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::announcement::PREFIX;
+use crate::matter::Matter;
 use crate::name::Name;
 use crate::run::RunId;
 
@@ -11,6 +13,8 @@ use crate::run::RunId;
 const ENDED: usize = 100;
 /// How many may wait; beyond it the oldest is given up.
 const WAITING: usize = 1_000;
+/// How many announcements that ended are remembered: by them it is known that they are not made again.
+const ANNOUNCED: usize = 1_000;
 
 /// One message to one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,38 @@ pub struct Message {
     pub at: Timestamp,
     /// The run that it tells of.
     pub run: Option<RunId>,
+    /// A headline, for channels that have a place for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What it belongs to, for channels that keep states.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matter: Option<Matter>,
+    /// Whether the daemon itself calls for people by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_call: bool,
+}
+
+impl Message {
+    /// A message about nothing but itself.
+    pub fn new(id: String, channel: Name, text: String, at: Timestamp) -> Self {
+        let subject = id.clone();
+        Self {
+            id,
+            subject,
+            channel,
+            text,
+            at,
+            run: None,
+            title: None,
+            matter: None,
+            is_call: false,
+        }
+    }
+
+    /// Whether it is one of the launch file's announcements.
+    pub fn is_announcement(&self) -> bool {
+        self.id.starts_with(PREFIX)
+    }
 }
 
 /// What became of a message.
@@ -81,6 +117,12 @@ impl Outbox {
         self.messages.iter().any(|m| m.message.id == id)
     }
 
+    /// What became of the message of this name, if one is known.
+    pub fn delivery(&self, id: &str) -> Option<&Delivery> {
+        let found = self.messages.iter().rfind(|m| m.message.id == id);
+        found.map(|outgoing| &outgoing.delivery)
+    }
+
     /// When the newest message about a subject was written, and whether one of them waits.
     pub fn about(&self, subject: &str) -> Option<(Timestamp, bool)> {
         let about = || self.messages.iter().filter(|m| m.message.subject == subject);
@@ -111,16 +153,35 @@ impl Outbox {
     }
 
     fn trim(&mut self) {
-        let count = |of: &[Outgoing], waits: bool| {
-            of.iter().filter(|m| (m.delivery == Delivery::Waiting) == waits).count()
-        };
-        for (waits, most) in [(false, ENDED), (true, WAITING)] {
-            let mut over = count(&self.messages, waits).saturating_sub(most);
+        for (share, most) in
+            [(Share::Waiting, WAITING), (Share::Announced, ANNOUNCED), (Share::Ended, ENDED)]
+        {
+            let count = self.messages.iter().filter(|m| Share::of(m) == share).count();
+            let mut over = count.saturating_sub(most);
             self.messages.retain(|m| {
-                let drop = over > 0 && (m.delivery == Delivery::Waiting) == waits;
+                let drop = over > 0 && Share::of(m) == share;
                 over -= usize::from(drop);
                 !drop
             });
+        }
+    }
+}
+
+/// Messages that give way to one another, and to no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Waiting,
+    Announced,
+    Ended,
+}
+
+impl Share {
+    fn of(outgoing: &Outgoing) -> Self {
+        match outgoing.delivery {
+            Delivery::Waiting => Self::Waiting,
+            Delivery::Sent { .. } | Delivery::GivenUp { .. } => {
+                if outgoing.message.is_announcement() { Self::Announced } else { Self::Ended }
+            }
         }
     }
 }

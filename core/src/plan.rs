@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
+use crate::announcement::Announcement;
 use crate::cadence::Stage;
 use crate::check::Check;
+use crate::contact::Contact;
 use crate::gate::Checklist;
 use crate::name::{CheckPath, Name};
 use crate::procedure::Procedure;
@@ -18,7 +20,7 @@ use crate::waiver::WaiverRule;
 pub struct Channel {
     /// The name.
     pub id: Name,
-    /// The kind: `webhook`.
+    /// The kind: `webhook`, `slack`, `teams`, `email`, `pagerduty`, `status_page`.
     pub kind: Name,
     /// Its settings, secrets by reference.
     pub settings: serde_json::Value,
@@ -61,6 +63,12 @@ pub struct Plan {
     pub watch: Vec<Stage>,
     /// Who may waive, and for how long.
     pub waivers: WaiverRule,
+    /// What is told to whom when, in the order of the file.
+    pub announcements: Vec<Announcement>,
+    /// How people and teams are reached.
+    pub contacts: BTreeMap<Name, Contact>,
+    /// Whom to turn to beside a check's owner, roles or contacts, the first first.
+    pub escalations: BTreeMap<CheckPath, Vec<Name>>,
     /// SHA-256 over the file, in hexadecimal.
     pub hash: String,
 }

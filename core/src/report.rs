@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::announcement::AnnouncementReport;
 use crate::cadence::WatchReport;
 use crate::check::{Level, Outcome, Reason};
 use crate::decision::{Decision, Word};
@@ -77,6 +78,8 @@ pub struct Report {
     pub messages: MessageReport,
     /// What the incident commander decided, newest first.
     pub decisions: Vec<DecisionReport>,
+    /// How the launch file's announcements stand, in its order.
+    pub announcements: Vec<AnnouncementReport>,
     /// The milestones reached, oldest first.
     pub milestones: Vec<Reached>,
     /// The links of the launch file.

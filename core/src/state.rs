@@ -3,7 +3,10 @@
 //! [`State::apply`] takes an event and the moment of it, and gives back what must happen outside, in order: records to
 //! persist, then actions to perform. It reads no clock and does no IO, so the same events lead to the same state.
 
+mod announcements;
+mod calls;
 mod compile;
+mod contacts;
 mod day;
 mod event;
 mod instant;
@@ -189,72 +192,88 @@ impl State {
     /// An event that the state refuses, with the reason for people; the state is unchanged.
     pub fn apply(&mut self, event: Event, now: Moment) -> Result<Vec<Effect>, Rejected> {
         let mut effects = Vec::new();
+        let reached = self.milestones.len();
+        let time_passed = matches!(event, Event::Tick | Event::Restarted | Event::Reloaded(_));
+        self.take_in(event, now, &mut effects)?;
+        self.advance(now, &mut effects);
+        if time_passed || self.milestones.len() != reached {
+            self.announce_what_is_due(now, &mut effects);
+            self.end_calls(now, &mut effects);
+        }
+        Ok(effects)
+    }
+
+    fn take_in(
+        &mut self,
+        event: Event,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
         match event {
             Event::Observed { check, observation } => {
-                self.observe(&check, observation, now, &mut effects)?;
+                self.observe(&check, observation, now, effects)?;
             }
             Event::SignedOff { check, person, decision, evidence, note, values } => {
                 let said =
                     SignOff { evidence, note, values, ..self.said(check, person, decision, now) };
-                self.sign(said, &mut effects)?;
+                self.sign(said, effects)?;
             }
             Event::Waived { check, person, reason, until } => {
-                self.waive(check, person, reason, until, now, &mut effects)?;
+                self.waive(check, person, reason, until, now, effects)?;
             }
             Event::WaiverEnded { check, person, reason } => {
-                self.end_waiver(check, person, reason, now, &mut effects)?;
+                self.end_waiver(check, person, reason, now, effects)?;
             }
             Event::GoNoGo { decision, person, note } => {
-                self.go_no_go(decision, person, note, now, &mut effects)?;
+                self.go_no_go(decision, person, note, now, effects)?;
             }
             Event::Milestone { milestone, by } => {
                 self.may_reach(milestone)?;
-                self.reach(Reached { milestone, at: now.wall, by }, now, &mut effects);
+                self.reach(Reached { milestone, at: now.wall, by }, now, effects);
             }
             Event::Tick => {
-                self.tick(now, &mut effects);
-                self.look_for_readiness(now, &mut effects);
-                self.keep_watch(now, &mut effects);
+                self.tick(now, effects);
+                self.look_for_readiness(now, effects);
+                self.keep_watch(now, effects);
             }
             Event::LaunchBegun { procedure, person } => {
-                self.begin_launch(&procedure, &person, now, &mut effects)?;
+                self.begin_launch(&procedure, &person, now, effects)?;
             }
             Event::RunHeld { run, person, reason } => {
-                self.hold_run(&run, person, reason, now, &mut effects)?;
+                self.hold_run(&run, person, reason, now, effects)?;
             }
             Event::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
             Event::Rehearse { procedure, person } => {
-                self.rehearse(procedure, person, &mut effects)?;
+                self.rehearse(procedure, person, effects)?;
             }
-            Event::Rehearsed(rehearsal) => self.rehearsed(*rehearsal, &mut effects),
+            Event::Rehearsed(rehearsal) => self.rehearsed(*rehearsal, effects),
             Event::Fire { trigger, person, reason } => {
-                self.fire_by_hand(&trigger, &person, &reason, now, &mut effects)?;
+                self.fire_by_hand(&trigger, &person, &reason, now, effects)?;
             }
             Event::Ordered { trigger, person, order } => {
-                self.order(&trigger, &person, &order, now, &mut effects)?;
+                self.order(&trigger, &person, &order, now, effects)?;
             }
             Event::LookedBack { check, history } => {
-                self.look_back(&check, &history, now, &mut effects);
+                self.look_back(&check, &history, now, effects);
             }
-            Event::Delivered { id, delivery } => self.delivered(id, delivery, &mut effects),
+            Event::Delivered { id, delivery } => self.delivered(id, delivery, effects),
             Event::StepEnded { run, step, attempt, how, evidence } => {
                 let ended = RunEvent::StepEnded { step, attempt, how, evidence, at: now.wall };
-                self.run_event(&run, ended, &mut effects)?;
-                self.roll_back_for_failure(now, &mut effects);
+                self.run_event(&run, ended, effects)?;
+                self.roll_back_for_failure(now, effects);
             }
             Event::Decided { run, step, choice, person, reason } => {
-                self.decide(&run, step, choice, person, reason, now, &mut effects)?;
+                self.decide(&run, step, choice, person, reason, now, effects)?;
             }
             Event::Stopping => self.stopping = true,
             Event::Restarted => {
                 self.up_since = Some(now);
-                self.recover(now, &mut effects);
+                self.recover(now, effects);
             }
-            Event::Reloaded(plan) => self.reload(plan, now, &mut effects),
+            Event::Reloaded(plan) => self.reload(plan, now, effects),
             Event::ReloadFailed { problem } => self.plan_problem = Some(problem),
         }
-        self.advance(now, &mut effects);
-        Ok(effects)
+        Ok(())
     }
 
     fn observe(

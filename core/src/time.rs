@@ -266,7 +266,10 @@ impl FromStr for Due {
             _ => return Err(fail()),
         };
         let offset = parse_offset(chars.as_str()).ok_or_else(fail)?;
-        Ok(Self { anchor, before, days: offset.0, rest: offset.1 })
+        let (days, rest) = offset;
+        // Nothing before is nothing after.
+        let before = before && (days > 0 || !rest.is_zero());
+        Ok(Self { anchor, before, days, rest })
     }
 }
 
@@ -367,7 +370,9 @@ mod tests {
         ] {
             assert!(bad.parse::<Due>().is_err(), "{bad}");
         }
-        for same in ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h", "T-48h", "H+66h1m", "T-2d6h", "H+1ms"] {
+        for same in
+            ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h", "T-48h", "H+66h1m", "T-2d6h", "H+1ms"]
+        {
             assert_eq!(same.parse::<Due>().unwrap().to_string(), same);
         }
     }

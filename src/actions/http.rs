@@ -85,7 +85,7 @@ impl Attempt {
 
     fn judged(&self, sent: &Sent, expected: &[u16]) -> Done {
         match sent {
-            Sent::Answered { status, body } => {
+            Sent::Answered { status, body, .. } => {
                 let line = body.lines().next().unwrap_or_default();
                 let says = format!("status {status}\n{line}").trim_end().to_owned();
                 match *status {

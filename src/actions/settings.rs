@@ -74,6 +74,18 @@ pub struct NotifySettings {
     pub to: Vec<Name>,
     /// The message; `${trigger.because}`, `${launch}`, `${version}`, `${previous_version}` and `${run.id}` are filled in.
     pub message: String,
+    /// A headline: the subject of a mail, the name of an incident.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// What a status page shows from then on: `investigating`, `identified`, `monitoring`, `resolved`, `in_progress`.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// What a pager does: `trigger`, `acknowledge` or `resolve`.
+    #[serde(default)]
+    pub pager: Option<String>,
+    /// What it belongs to, on pagers and status pages: messages of one matter move the same alert and incident.
+    #[serde(default)]
+    pub matter: Option<String>,
 }
 
 /// `do: wait` waits until checks pass.

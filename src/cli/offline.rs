@@ -56,7 +56,7 @@ pub(super) async fn check(args: Check, terminal: Terminal) -> Result<Exit, Faile
         state.apply(signed, clock.now()).map_err(|e| Failed::usage(e.to_string()))?;
     }
     let now = clock.now();
-    let report = match args.at.map(|asked| state.at(asked, now)) {
+    let mut report = match args.at.map(|asked| state.at(asked, now)) {
         None => state.report(now),
         Some(at) if at >= now.wall => state.projected(at, now),
         Some(at) => {
@@ -65,6 +65,8 @@ pub(super) async fn check(args: Check, terminal: Terminal) -> Result<Exit, Faile
             )));
         }
     };
+    // What was told is a daemon's to know.
+    report.announcements.clear();
     terminal.print(&render(&report, args.format, Options { colour: terminal.colour }));
     Ok(Exit::Verdict(if args.due { report.due_verdict() } else { report.verdict }))
 }

@@ -15,7 +15,7 @@ use crate::engine::Message as Letter;
 use crate::listener::{Answer, Listener, nobody};
 use crate::settings::launch::compile_text;
 
-fn plan(url: &str) -> Arc<Plan> {
+pub(super) fn plan(url: &str) -> Arc<Plan> {
     let text = format!(
         r#"
 launch: shop
@@ -35,15 +35,9 @@ page: [room]
     compile_text("shop.yaml", &text, ".".into(), &builtin()).unwrap_or_else(|e| panic!("{e}")).plan
 }
 
-fn message(channel: &'static str) -> Message {
-    Message {
-        id: "run-1/announce/room".into(),
-        subject: "run-1/announce/room".into(),
-        channel: Name::of(channel),
-        text: "rolling back".into(),
-        at: Timestamp::now(),
-        run: None,
-    }
+pub(super) fn message(channel: &'static str) -> Message {
+    let (id, text) = ("run-1/announce/room".to_owned(), "rolling back".to_owned());
+    Message::new(id, Name::of(channel), text, Timestamp::now())
 }
 
 /// Sends a message, and gives what the engine would hear.
@@ -53,7 +47,14 @@ async fn sent(plan: &Arc<Plan>, message: Message) -> Delivery {
     let report: Report = State::new(Arc::clone(plan)).report(now);
     let (_reports, read) = watch::channel(Arc::new(report));
     let handle = Handle::new(plan.launch.clone(), inbox, read);
-    send(plan, &PathBuf::from("."), handle, Arc::new(SystemClock::new()), message);
+    send(
+        plan,
+        &PathBuf::from("."),
+        handle,
+        Arc::new(SystemClock::new()),
+        &Turns::default(),
+        message,
+    );
     match letters.recv().await.map(|letter| letter.event) {
         Some(Event::Delivered { delivery, .. }) => delivery,
         other => panic!("{other:?}"),
@@ -91,7 +92,7 @@ async fn a_refused_message_and_one_that_is_too_old_are_given_up() {
     let listener = Listener::start(&[Answer::Status(404)]).await;
     let refused = sent(&plan(&listener.url), message("room")).await;
     assert!(
-        matches!(&refused, Delivery::GivenUp { because, .. } if because == "status 404"),
+        matches!(&refused, Delivery::GivenUp { because, .. } if because.starts_with("status 404")),
         "{refused:?}"
     );
     let missing = sent(&plan(&listener.url), message("nobody")).await;
@@ -104,4 +105,20 @@ async fn a_refused_message_and_one_that_is_too_old_are_given_up() {
     let given_up = sent(&plan(&gone), old).await;
     let Delivery::GivenUp { because, .. } = given_up else { panic!("{given_up:?}") };
     assert!(!because.contains("hooks"), "an address is a secret: {because}");
+}
+
+#[test]
+fn pauses_grow_to_a_bound_and_heed_a_wish_to_a_bound() {
+    let seconds = Duration::from_secs;
+    let rows = [
+        ("the first", 1, None, Duration::from_millis(500)),
+        ("the third", 3, None, seconds(2)),
+        ("the hundredth", 100, None, seconds(60)),
+        ("a wish", 1, Some(seconds(30)), seconds(30)),
+        ("a wish shorter than its own pause", 100, Some(seconds(1)), seconds(60)),
+        ("a wish beyond all bounds", 1, Some(seconds(86_400)), seconds(900)),
+    ];
+    for (row, tries, wish, expected) in rows {
+        assert_eq!(pause(tries, wish), expected, "{row}");
+    }
 }

@@ -50,6 +50,7 @@ fn write(out: &mut String, report: &Report) -> Result {
         checklist(out, list, report)?;
     }
     watch(out, report)?;
+    announcements(out, report)?;
     if !report.milestones.is_empty() {
         writeln!(out, "## Milestones\n")?;
         for reached in &report.milestones {
@@ -83,6 +84,9 @@ fn blockers(out: &mut String, report: &Report) -> Result {
     writeln!(out, "## Blockers\n\n| why | what | because | owner |\n|---|---|---|---|")?;
     for blocker in &report.blockers {
         let check = blocker.check.as_ref().map(|check| format!("`{check}` "));
+        let contacts: Vec<String> = blocker.contacts.iter().map(words::reach).collect();
+        let turn_to = (!contacts.is_empty()).then(|| format!("turn to {}", contacts.join("; ")));
+        let who = words::who(blocker, report);
         writeln!(
             out,
             "| {} | {}{} | {} | {} |",
@@ -90,7 +94,7 @@ fn blockers(out: &mut String, report: &Report) -> Result {
             check.unwrap_or_default(),
             escape(&blocker.title),
             escape(&blocker.because),
-            escape(&words::who(blocker, report).unwrap_or_default())
+            escape(&[who, turn_to].into_iter().flatten().collect::<Vec<_>>().join("; "))
         )?;
     }
     writeln!(out)
@@ -154,6 +158,19 @@ fn triggers(out: &mut String, report: &Report) -> Result {
             words::credit(trigger),
             escape(&trigger.because)
         )?;
+    }
+    writeln!(out)
+}
+
+fn announcements(out: &mut String, report: &Report) -> Result {
+    if report.announcements.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Announcements\n\n| state | announcement | how it stands |\n|---|---|---|")?;
+    for each in &report.announcements {
+        let state = badge(each.state.name(), words::told(each.state));
+        let (what, stands) = (words::announcement(each), words::standing(each, report));
+        writeln!(out, "| {state} | {} | {} |", escape(&what), escape(&stands))?;
     }
     writeln!(out)
 }

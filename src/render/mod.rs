@@ -1,6 +1,8 @@
 //! The report in the forms that people and machines read. A renderer prints what the report says; it counts no failures
 //! and judges nothing.
 
+#[cfg(test)]
+mod announced;
 pub mod html;
 mod json;
 mod junit;

@@ -29,7 +29,12 @@ pub(crate) struct Sample {
 
 impl Sample {
     fn new() -> Self {
-        let compiled = compile_text("sample.yaml", LAUNCH, ".".into(), &builtin());
+        Self::of(LAUNCH)
+    }
+
+    /// A launch of this text, four days and three hours before the sample's go-live.
+    pub(crate) fn of(text: &str) -> Self {
+        let compiled = compile_text("sample.yaml", text, ".".into(), &builtin());
         let plan = compiled.unwrap_or_else(|problems| panic!("{problems}")).plan;
         let now = Moment::at("2026-11-27T06:00:00Z".parse().expect("a time"));
         Self { state: State::new(plan), now, performs: Vec::new() }
@@ -99,7 +104,7 @@ impl Sample {
         }
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now.plus(time);
         self.apply(Event::Tick);
     }
@@ -109,7 +114,7 @@ impl Sample {
         self.apply(Event::Observed { check: check.parse().expect("a path"), observation });
     }
 
-    fn reach(&mut self, milestone: Milestone) {
+    pub(crate) fn reach(&mut self, milestone: Milestone) {
         self.apply(Event::Milestone { milestone, by: "alice".to_owned() });
     }
 
@@ -124,7 +129,7 @@ impl Sample {
         });
     }
 
-    fn apply(&mut self, event: Event) {
+    pub(crate) fn apply(&mut self, event: Event) {
         self.order(event).expect("the launch takes it");
     }
 

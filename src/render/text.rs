@@ -38,6 +38,7 @@ pub(super) fn render(report: &Report, options: Options) -> String {
         page.checklist(list, report);
     }
     page.watch(report);
+    page.announcements(report);
     page.milestones(report);
     page.links(report);
     page.text
@@ -136,6 +137,10 @@ impl Page {
             self.wrapped(&" ".repeat(17), 17, &tame(&blocker.because));
             if let Some(who) = words::who(blocker, report) {
                 self.wrapped(&" ".repeat(17), 17, &format!("owner: {who}"));
+            }
+            for reach in &blocker.contacts {
+                let turn_to = format!("turn to: {}", words::reach(reach));
+                self.wrapped(&" ".repeat(17), 17, &turn_to);
             }
         }
     }
@@ -243,6 +248,18 @@ impl Page {
             let word = self.badge(kept.verdict.name(), 6, words::verdict(kept.verdict));
             let text = words::watched(kept);
             self.wrapped(&format!("  {:.0}  {word} ", kept.at), 33, &text);
+        }
+    }
+
+    fn announcements(&mut self, report: &Report) {
+        if report.announcements.is_empty() {
+            return;
+        }
+        self.line("\nAnnouncements");
+        for each in &report.announcements {
+            let state = self.badge(each.state.name(), 7, words::told(each.state));
+            self.wrapped(&format!("  {state}  "), 13, &words::announcement(each));
+            self.wrapped(&" ".repeat(13), 13, &words::standing(each, report));
         }
     }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
+use launchgate_core::announcement::{AnnouncementReport, Told};
 use launchgate_core::cadence::WatchReport;
 use launchgate_core::check::{Outcome, Reason};
+use launchgate_core::contact::Reach;
 use launchgate_core::decision::Word;
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
 use launchgate_core::name::Name;
@@ -265,6 +267,47 @@ pub fn who(blocker: &Blocker, report: &Report) -> Option<String> {
         Some(list) if list.owner.as_ref() == Some(role) => holders(role, &list.people),
         Some(_) | None => role.to_string(),
     })
+}
+
+/// How somebody is reached: `Olga N., on_call: phone +44 20 …, chat @olga`.
+pub fn reach(reach: &Reach) -> String {
+    let name = reach.name.as_deref().map_or_else(|| reach.who.to_string(), tame);
+    let role = reach.role.as_ref().map_or_else(String::new, |role| format!(", {role}"));
+    let ways: Vec<String> =
+        reach.ways.iter().map(|way| format!("{} {}", tame(&way.by), tame(&way.at))).collect();
+    if ways.is_empty() { name + &role } else { format!("{name}{role}: {}", ways.join(", ")) }
+}
+
+/// An announcement's tone.
+pub fn told(told: Told) -> Tone {
+    match told {
+        Told::Sent => Tone::Good,
+        Told::Waiting => Tone::Calm,
+        Told::Missed => Tone::Open,
+        Told::Failed => Tone::Bad,
+    }
+}
+
+/// What an announcement is: when, to whom, and its headline or text.
+pub fn announcement(announcement: &AnnouncementReport) -> String {
+    let when = if announcement.name == announcement.on {
+        announcement.on.clone()
+    } else {
+        format!("{} ({})", tame(&announcement.name), announcement.on)
+    };
+    let to: Vec<&str> = announcement.channels.iter().map(|c| c.channel.as_str()).collect();
+    let owner = announcement.owner.as_ref().map_or_else(String::new, |role| format!(" · {role}"));
+    let says = announcement.title.as_deref().unwrap_or(&announcement.message);
+    format!("{when} · to {}{owner} · {}", to.join(", "), tame(says))
+}
+
+/// How an announcement stands: when it was sent, or why it was not.
+pub fn standing(announcement: &AnnouncementReport, report: &Report) -> String {
+    let sent = announcement.channels.iter().filter_map(|channel| channel.at).max();
+    match (announcement.state, sent) {
+        (Told::Sent, Some(at)) => format!("sent {}", ago(at, report.as_of)),
+        _ => tame(&announcement.because),
+    }
 }
 
 /// A role with those who hold it: `db_owner (dan, eve)`.

@@ -6,8 +6,17 @@ use launchgate_core::problem::{KeyPath, Problem};
 use serde_json::Value;
 
 /// The ends of keys whose values are secrets.
-const SECRET_KEYS: [&str; 8] =
-    ["password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "private_key"];
+const SECRET_KEYS: [&str; 9] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "private_key",
+    "routing_key",
+];
 
 /// A secret that is written out.
 pub(super) struct Secret {

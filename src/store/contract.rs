@@ -70,14 +70,8 @@ pub(super) fn run(generation: u32) -> Run {
 }
 
 fn message(id: &str) -> Record {
-    Record::Message(Box::new(Message {
-        id: id.into(),
-        subject: id.into(),
-        channel: Name::of("room"),
-        text: "rolling back".into(),
-        at: at(),
-        run: None,
-    }))
+    let (channel, text) = (Name::of("room"), "rolling back".to_owned());
+    Record::Message(Box::new(Message::new(id.into(), channel, text, at())))
 }
 
 fn watched() -> Record {

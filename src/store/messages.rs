@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::trouble::{Trouble, json, text};
 
-/// How many that ended are kept.
+/// How many that ended are kept: of announcements, and of the rest.
 const KEPT: u32 = 1_000;
 
 /// Keeps a message that waits.
@@ -29,11 +29,15 @@ pub(super) fn end(
 ) -> Result<(), Trouble> {
     tx.prepare_cached("UPDATE messages SET delivery = ?3 WHERE launch = ?1 AND message = ?2")?
         .execute(params![launch, id, text(delivery)?])?;
-    tx.prepare_cached(
-        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE launch = ?1 \
-         AND delivery IS NOT NULL ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-    )?
-    .execute(params![launch, KEPT])?;
+    // By announcements that ended it is known that they are not made again: they do not give way to others.
+    for announced in [false, true] {
+        tx.prepare_cached(
+            "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE launch = ?1 \
+             AND delivery IS NOT NULL AND (message LIKE 'announcement/%') = ?3 \
+             ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute(params![launch, KEPT, announced])?;
+    }
     Ok(())
 }
 

@@ -229,7 +229,7 @@ async fn get(place: &str) -> Result<String, String> {
         return Err(format!("{place} is not https"));
     }
     match send(Method::GET, &url, HeaderMap::new(), Vec::new(), WITHIN).await {
-        Sent::Answered { status: 200, body } => Ok(body),
+        Sent::Answered { status: 200, body, .. } => Ok(body),
         Sent::Answered { status, .. } => Err(format!("{place} answered {status}")),
         Sent::NotSent(why) | Sent::NoAnswer(why) => Err(format!("{place}: {why}")),
     }

@@ -2,12 +2,14 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so, loudly")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod announcements;
 mod audit;
 mod compat;
 mod crash;
 mod demo;
 mod gate;
 mod launch_file;
+mod mail;
 mod one_run;
 mod probe_alerts;
 mod probe_backup;

@@ -29,6 +29,7 @@ WANTED=(
   barman:barman
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files
+  aiosmtpd:python3-aiosmtpd # takes mail
   openssl:openssl
   curl:curl
 )

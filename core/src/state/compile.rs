@@ -59,6 +59,7 @@ impl State {
             .map(|list| list.id.clone())
             .collect();
         blockers.sort_by_key(|b| b.why);
+        self.with_contacts(&mut blockers);
         let mut report = Report {
             launch: plan.launch.clone(),
             title: plan.title.clone(),
@@ -85,6 +86,7 @@ impl State {
             messages: self.message_report(),
             day: self.day_report(now),
             watch: self.watching_report(),
+            announcements: self.announcement_reports(now),
             runs: self.runs.iter().rev().cloned().collect(),
             rehearsals: self.rehearsals.iter().rev().take(REHEARSALS).cloned().collect(),
             decisions: Vec::new(),
@@ -234,6 +236,7 @@ impl State {
                 why,
                 because: text.to_owned(),
                 owner: Some(Name::of("incident_commander")),
+                contacts: Vec::new(),
             });
         };
         match (phase, answers(phase)) {
@@ -296,6 +299,7 @@ impl State {
                 } else {
                     Name::of("incident_commander")
                 }),
+                contacts: Vec::new(),
             });
         }
         worst
@@ -342,6 +346,7 @@ impl State {
             .chain(self.suggestions(now))
             .chain(blind)
             .chain(self.unready())
+            .chain(self.unheard(now))
             .collect()
     }
 

@@ -116,24 +116,29 @@ impl State {
         }
     }
 
+    /// The step of the launch that should have begun long ago, as `run/step`, and how late it is.
+    pub(super) fn late_step(&self, now: Moment) -> Option<(String, Duration)> {
+        let run = self.launch_run().filter(|run| !run.status.is_final())?;
+        let place = run.current()?;
+        let step = &run.procedure.steps[place];
+        let late = elapsed(self.instant(step.at?), now.wall);
+        let waits = late >= VERY_LATE && run.steps[place] == StepState::Planned;
+        waits.then(|| (format!("{}/{}", run.id, step.id), late))
+    }
+
     /// Calls for people when a step of the launch is very late.
     pub(super) fn call_for_late_steps(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let Some(run) = self.launch_run().filter(|run| !run.status.is_final()) else { return };
-        let Some((step, late)) = run.current().and_then(|place| {
-            let step = &run.procedure.steps[place];
-            let late = elapsed(self.instant(step.at?), now.wall);
-            (late >= VERY_LATE && run.steps[place] == StepState::Planned)
-                .then(|| (step.id.clone(), late))
-        }) else {
-            return;
-        };
-        let id = run.id.clone();
-        let subject = format!("late/{id}/{step}");
+        let Some((step, late)) = self.late_step(now) else { return };
+        let run = self.launch_run().map(|run| run.id.clone());
+        let subject = format!("late/{step}");
         let told = self.plan.page.first().map(|channel| format!("{subject}/{channel}"));
         if told.is_some_and(|told| self.outbox.about(&told).is_none()) {
             let late = format_duration(late);
-            let text = format!("the step `{step}` of run {id} is late by {late}");
-            self.page(&subject, &text, Some(&id), now, effects);
+            let text = match step.rsplit_once('/') {
+                Some((run, step)) => format!("the step `{step}` of run {run} is late by {late}"),
+                None => format!("{step} is late by {late}"),
+            };
+            self.page(&subject, &text, run.as_ref(), now, effects);
         }
     }
 

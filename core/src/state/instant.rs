@@ -36,12 +36,15 @@ impl State {
             }
         }
         let mut report = then.report(moved(now, ahead));
+        // What will be told until then is not known to have been told.
+        report.announcements = self.announcement_reports(now);
         report.basis = Some(Basis::Projected { seen_at: now.wall });
         report
     }
 
     /// The report of an instant that is past, from what was kept by then, judged by the plan of today. `seen` is what each
-    /// check's probe had seen by then, oldest first. How triggers stood is not kept, and is left out.
+    /// check's probe had seen by then, oldest first. How triggers stood and what was told by then is not kept, and is left
+    /// out.
     pub fn recorded(
         plan: &Arc<Plan>,
         saved: Saved,
@@ -60,6 +63,7 @@ impl State {
         }
         let mut report = state.report(Moment::at(at));
         report.triggers.clear();
+        report.announcements.clear();
         report.basis = Some(Basis::Recorded);
         report
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Effect, Record, State};
+use crate::matter::{Matter, Status, Turn};
 use crate::message::{Delivery, Message};
 use crate::name::Name;
 use crate::procedure::{Step, fill};
@@ -29,6 +30,7 @@ impl State {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
+        let matter = self.call(subject, Turn::Trigger);
         for channel in self.plan.page.clone() {
             let subject = format!("{subject}/{channel}");
             if self.outbox.about(&subject).is_some_and(|(_, waits)| waits) {
@@ -36,10 +38,9 @@ impl State {
             }
             let id = format!("{subject}/{}", now.wall.as_millisecond());
             let text = format!("[{}] {text}", self.plan.launch);
-            self.send(
-                Message { id, subject, channel, text, at: now.wall, run: run.cloned() },
-                effects,
-            );
+            let (run, matter) = (run.cloned(), Some(matter.clone()));
+            let message = Message::new(id, channel, text, now.wall);
+            self.send(Message { subject, run, matter, is_call: true, ..message }, effects);
         }
     }
 
@@ -53,6 +54,9 @@ impl State {
     ) -> String {
         let text = step.settings.get("message").and_then(serde_json::Value::as_str);
         let text = self.filled(run, text.unwrap_or_default());
+        let title = step.settings.get("title").and_then(serde_json::Value::as_str);
+        let title = title.map(|title| self.filled(run, title));
+        let matter = self.matter_of_step(run, step);
         let channels = step.settings.get("to").and_then(serde_json::Value::as_array);
         let channels: Vec<Name> = channels
             .into_iter()
@@ -66,13 +70,26 @@ impl State {
             if self.outbox.knows(&id) {
                 continue;
             }
-            let (subject, run) = (id.clone(), Some(run.id.clone()));
-            self.send(
-                Message { id, subject, channel, text: text.clone(), at: now.wall, run },
-                effects,
-            );
+            let title = title.clone();
+            let (matter, run) = (Some(matter.clone()), Some(run.id.clone()));
+            let message = Message::new(id, channel, text.clone(), now.wall);
+            self.send(Message { run, title, matter, ..message }, effects);
         }
         format!("queued for {}", told.join(", "))
+    }
+
+    /// What a step's messages do to what pagers and status pages keep: by its settings, which were read when the file
+    /// was compiled.
+    fn matter_of_step(&self, run: &Run, step: &Step) -> Matter {
+        let text = |key: &str| step.settings.get(key).and_then(serde_json::Value::as_str);
+        let status: Option<Status> = text("status").and_then(|text| text.parse().ok());
+        let pager = text("pager").and_then(|text| text.parse().ok()).unwrap_or_default();
+        let usual = status.map(Status::usual_matter);
+        let key = match text("matter").or(usual) {
+            Some(name) => format!("{}/{}/{name}", self.plan.launch, self.plan.version),
+            None => format!("{}/{}", run.id, step.id),
+        };
+        Matter { key, pager, status }
     }
 
     /// A text with what is known of a run filled in.

@@ -1,5 +1,6 @@
 //! The kernel as a whole: rows that tell a launch, and properties that hold over every sequence of events.
 
+mod announcements;
 mod day;
 mod instant;
 pub(crate) mod launch;

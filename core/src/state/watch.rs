@@ -44,8 +44,7 @@ impl State {
                 continue;
             }
             let text = format!("[{}] {text}", self.plan.launch);
-            let (subject, at) = (id.clone(), now.wall);
-            self.send(Message { id, subject, channel, text, at, run: None }, effects);
+            self.send(Message::new(id, channel, text, now.wall), effects);
         }
     }
 

@@ -136,6 +136,9 @@ pub(crate) fn plan() -> Arc<Plan> {
         page: vec![Name::of("war-room")],
         watch: Vec::new(),
         waivers: launchgate_core::waiver::WaiverRule::default(),
+        announcements: Vec::new(),
+        contacts: BTreeMap::default(),
+        escalations: BTreeMap::default(),
         hash: "hash".into(),
     })
 }

@@ -5,6 +5,7 @@ use launchgate_core::report::{Report, TriggerReport};
 use maud::{Markup, html};
 
 use super::super::words::{self, ago, countdown, tame};
+use super::announcements::{announcements, reach};
 use super::checklist::checklist;
 use super::run::run;
 use super::{badge, link};
@@ -23,6 +24,7 @@ pub fn board(report: &Report) -> Markup {
             h2 #checklists-title { "Checklists" }
             @for list in &report.checklists { (checklist(list, report)) }
         }
+        (announcements(report))
         (milestones(report))
     }
 }
@@ -68,6 +70,7 @@ fn blocker(blocker: &Blocker, report: &Report) -> Markup {
             @if let Some(check) = &blocker.check { code { (check) } }
             p { (tame(&blocker.because)) }
             @if let Some(who) = words::who(blocker, report) { p.fine { "Owner: " strong { (who) } } }
+            @for each in &blocker.contacts { (reach(each)) }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here needs a script. Every text from outside passes the template's escaping and [`tame`], and only addresses
 //! on the web become links.
 
+mod announcements;
 mod board;
 mod checklist;
 mod run;

@@ -7,7 +7,7 @@ use jiff::{Timestamp, Zoned};
 use launchgate_core::cadence::Stage;
 use launchgate_core::name::Name;
 use launchgate_core::plan::Channel;
-use launchgate_core::problem::{Problem, did_you_mean};
+use launchgate_core::problem::Problem;
 use launchgate_core::time::Due;
 
 use super::compiler::{Compiler, at};
@@ -33,18 +33,9 @@ impl Compiler<'_> {
                 let problem = Problem::new(path.entry("every"), "once per minute is the most");
                 self.problem(problem);
             }
-            let mut to = Vec::new();
-            for (i, text) in raw.to.iter().enumerate() {
-                let place = path.entry("to").index(i);
-                let Some(name) = self.name(text, &place, false) else { continue };
-                if !channels.contains_key(&name) {
-                    let hint = did_you_mean(text, channels.keys().map(Name::as_str))
-                        .unwrap_or_else(|| "add it under `channels:`".to_owned());
-                    let problem = Problem::new(place, format!("there is no channel `{text}`"));
-                    self.problem(problem.hint(hint));
-                }
-                to.push(name);
-            }
+            let names = raw.to.iter().map(String::as_str);
+            let to = self.channels_named(names, &path.entry("to"), channels);
+            self.no_status_page(&to, &path.entry("to"), channels);
             let Some(until) = until else { continue };
             if let Some(go_live) = go_live {
                 let ends = until.resolve(go_live);

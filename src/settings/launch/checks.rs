@@ -13,6 +13,7 @@ use launchgate_core::time::{Due, format_duration};
 use serde_json::{Map, Value};
 
 use super::compiler::{Compiler, hash};
+use super::contacts::without_escalation;
 use super::raw;
 
 /// How often a check looks when nothing is said.
@@ -38,7 +39,7 @@ impl Compiler<'_> {
     }
 
     fn checklist(&mut self, name: &str, value: Value, path: &KeyPath) -> Option<Checklist> {
-        let hash = hash(value.to_string().as_bytes());
+        let hash = hash(without_escalation(value.clone()).to_string().as_bytes());
         let id = self.name(name, path, true);
         let raw = self.read::<raw::Checklist>(value, path);
         let entries = self.entries(path, "checks");

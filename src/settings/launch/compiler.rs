@@ -75,6 +75,9 @@ impl<'a> Compiler<'a> {
         let waivers = self.waivers(head.as_ref().and_then(|head| head.waivers.as_ref()));
         let procedures = self.procedures(&channels, &checklists);
         let page = self.page(head.as_ref(), &channels);
+        let announcements = self.announcements(head.as_ref(), &channels);
+        let contacts = self.contacts();
+        let escalations = self.escalations(&contacts);
         let triggers = self.triggers(&checklists, &procedures);
         let launch = head.as_ref().and_then(|h| self.name(&h.launch, &at("launch"), false));
         let named = head.as_ref().and_then(|h| h.target.as_ref());
@@ -108,6 +111,9 @@ impl<'a> Compiler<'a> {
                     page,
                     watch,
                     waivers,
+                    announcements,
+                    contacts,
+                    escalations,
                     hash: self.hash,
                 };
                 Ok((plan, self.probes, canaries))
@@ -118,18 +124,9 @@ impl<'a> Compiler<'a> {
 
     /// The channels by which the daemon calls for people.
     fn page(&mut self, head: Option<&raw::Head>, channels: &BTreeMap<Name, Channel>) -> Vec<Name> {
-        let mut page = Vec::new();
-        for (i, text) in head.into_iter().flat_map(|head| &head.page).enumerate() {
-            let path = KeyPath::root().entry("page").index(i);
-            let Some(name) = self.name(text, &path, false) else { continue };
-            if !channels.contains_key(&name) {
-                let hint = did_you_mean(text, channels.keys().map(Name::as_str))
-                    .unwrap_or_else(|| "add it under `channels:`".to_owned());
-                let problem = Problem::new(path, format!("there is no channel `{text}`"));
-                self.problem(problem.hint(hint));
-            }
-            page.push(name);
-        }
+        let names = head.into_iter().flat_map(|head| &head.page).map(String::as_str);
+        let page = self.channels_named(names, &at("page"), channels);
+        self.no_status_page(&page, &at("page"), channels);
         page
     }
 
@@ -263,22 +260,6 @@ impl<'a> Compiler<'a> {
                 None
             }
         }
-    }
-
-    fn channels(&mut self) -> BTreeMap<Name, Channel> {
-        let mut channels = BTreeMap::new();
-        for (name, value, path) in self.entries(&KeyPath::root(), "channels") {
-            let id = self.name(&name, &path, true);
-            let read = self.read::<raw::Channel>(value, &path);
-            if let (Some(id), Some(raw)) = (id, read) {
-                let settings = serde_json::json!({ "url": raw.url });
-                let kind = Name::of(match raw.kind {
-                    raw::ChannelKind::Webhook => "webhook",
-                });
-                channels.insert(id.clone(), Channel { id, kind, settings });
-            }
-        }
-        channels
     }
 }
 

@@ -1,8 +1,11 @@
 //! The launch file: from YAML to a plan that is wholly valid, or to everything that is wrong with it.
 
+mod announcements;
 mod cadence;
+mod channels;
 mod checks;
 mod compiler;
+mod contacts;
 mod day;
 mod gates;
 mod people;

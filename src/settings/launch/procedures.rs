@@ -6,7 +6,7 @@ use std::time::Duration;
 use launchgate_core::gate::Checklist;
 use launchgate_core::name::Name;
 use launchgate_core::plan::Channel;
-use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
+use launchgate_core::problem::{KeyPath, Problem};
 use launchgate_core::procedure::{Effect, OnInDoubt, Procedure, Purpose, Step};
 use serde_json::{Value, json};
 
@@ -215,14 +215,12 @@ impl Compiler<'_> {
             }
             Action::Notify => {
                 let notify: NotifySettings = self.read(settings.clone(), shown)?;
-                for (i, channel) in notify.to.iter().enumerate() {
-                    if !known.channels.contains_key(channel) {
-                        let hint =
-                            did_you_mean(channel.as_str(), known.channels.keys().map(Name::as_str))
-                                .unwrap_or_else(|| "add it under `channels:`".to_owned());
-                        let message = format!("there is no channel `{channel}`");
-                        self.problem(Problem::new(with.entry("to").index(i), message).hint(hint));
-                    }
+                let names = notify.to.iter().map(Name::as_str);
+                let to = self.channels_named(names, &with.entry("to"), known.channels);
+                let (status, pager) = (notify.status.as_deref(), notify.pager.as_deref());
+                self.matter(status, pager, &to, shown, known.channels);
+                if let Some(matter) = &notify.matter {
+                    self.name(matter, &with.entry("matter"), false);
                 }
                 Some(settings)
             }

@@ -68,6 +68,12 @@ pub(super) struct Head {
     /// Where messages go.
     #[serde(default)]
     pub(super) channels: Map<String, Value>,
+    /// What is told to whom at which milestone or instant of the launch, each once.
+    #[serde(default)]
+    pub(super) announcements: Vec<Value>,
+    /// How people and teams are reached.
+    #[serde(default)]
+    pub(super) contacts: Map<String, Value>,
     /// The channels by which the daemon itself calls for people: a trigger that asks, goes blind or is kept from firing, a
     /// run that begins or waits for a decision.
     #[serde(default)]
@@ -125,6 +131,9 @@ pub(super) struct Checklist {
     /// Which question it gates: `launch`, `live` or `watch`; without it, what its due time says.
     #[serde(default)]
     pub(super) gates: Option<Gates>,
+    /// Whom to turn to beside the owner when a check fails, in this order: roles and contacts.
+    #[serde(default)]
+    pub(super) escalate: Vec<String>,
     /// The checks, in order.
     pub(super) checks: Map<String, Value>,
 }
@@ -163,6 +172,9 @@ pub(super) struct Check {
     /// The probe's settings.
     #[serde(default)]
     pub(super) with: Map<String, Value>,
+    /// Whom to turn to beside the owner when it fails, in place of the checklist's.
+    #[serde(default)]
+    pub(super) escalate: Vec<String>,
     /// The vantage that it is looked at from, by its name under `vantages:`; without it, this host as it is.
     #[serde(default)]
     pub(super) from: Option<String>,
@@ -540,22 +552,4 @@ pub(super) enum Effect {
     Idempotent,
     /// It must not be done twice.
     Once,
-}
-
-/// A channel.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Channel {
-    /// The kind.
-    pub(super) kind: ChannelKind,
-    /// Where messages are posted, as JSON with a `text`, as Slack and its kin take it.
-    pub(super) url: launchgate_probes::secret::TextOrCredential,
-}
-
-/// The kind of channel.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ChannelKind {
-    /// An HTTP endpoint.
-    Webhook,
 }

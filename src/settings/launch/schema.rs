@@ -4,11 +4,12 @@ use launchgate_probes::Registry;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use super::raw;
+use super::{announcements, contacts, raw};
 use crate::actions::settings::{
     ExecSettings, GateSettings, HttpSettings, ManualSettings, MilestoneSettings, NotifySettings,
     WaitSettings,
 };
+use crate::postman::schemas;
 
 /// The schema of launch files, with the settings of every probe and action.
 pub fn schema(registry: &Registry) -> Value {
@@ -19,7 +20,9 @@ pub fn schema(registry: &Registry) -> Value {
     let trigger = hoisted::<raw::Trigger>(&mut defs);
     let procedure = hoisted::<raw::Procedure>(&mut defs);
     let step = hoisted::<raw::Step>(&mut defs);
-    let channel = hoisted::<raw::Channel>(&mut defs);
+    let announcement = hoisted::<announcements::RawAnnouncement>(&mut defs);
+    let contact = hoisted::<contacts::RawContact>(&mut defs);
+    let channel = channel(&mut defs);
     let sign_off = hoisted::<raw::SignOff>(&mut defs);
     let actions = [
         ("exec", hoisted::<ExecSettings>(&mut defs)),
@@ -47,18 +50,49 @@ pub fn schema(registry: &Registry) -> Value {
     defs.insert("procedure".into(), items(procedure, "steps", "step"));
     defs.insert("trigger".into(), trigger);
     defs.insert("channel".into(), channel);
+    defs.insert("announcement".into(), announcement);
+    defs.insert("contact".into(), contact);
     for (section, def) in [
         ("checklists", "checklist"),
         ("triggers", "trigger"),
         ("procedures", "procedure"),
         ("channels", "channel"),
+        ("contacts", "contact"),
     ] {
         root = each(root, section, def);
     }
+    root = items(root, "announcements", "announcement");
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("launchgate launch file");
     root["$defs"] = Value::Object(defs);
     root
+}
+
+/// A channel: its kind, and the settings of that kind.
+fn channel(defs: &mut serde_json::Map<String, Value>) -> Value {
+    let mut properties = serde_json::Map::new();
+    let mut choices = Vec::new();
+    let kinds = schemas().map(|(kind, settings)| {
+        let mut settings = hoist(settings, &format!("{kind}_"), defs);
+        settings["properties"]["kind"] = json!({ "const": kind });
+        for (name, _) in settings["properties"].as_object().into_iter().flatten() {
+            properties.insert(name.clone(), json!(true));
+        }
+        choices.push(json!({
+            "if": { "properties": { "kind": { "const": kind } } },
+            "then": settings,
+        }));
+        kind
+    });
+    properties.insert("kind".into(), json!({ "description": "The kind.", "enum": kinds }));
+    json!({
+        "description": "A channel.",
+        "type": "object",
+        "properties": properties,
+        "required": ["kind"],
+        "additionalProperties": false,
+        "allOf": choices,
+    })
 }
 
 fn hoisted<T: JsonSchema>(defs: &mut serde_json::Map<String, Value>) -> Value {

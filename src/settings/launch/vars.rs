@@ -2,12 +2,29 @@
 
 use std::collections::HashMap;
 
+use launchgate_core::announcement::VARIABLES;
 use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
 use serde_json::{Map, Value};
 
 /// What a step's texts may name beside `vars:`; it is filled in when the step runs.
-pub(crate) const AT_RUN_TIME: [&str; 5] =
+const AT_RUN_TIME: [&str; 5] =
     ["trigger.because", "launch", "version", "previous_version", "run.id"];
+
+/// What the texts of a section may name beside `vars:`.
+fn at_run_time(root: &Value, section: &str) -> Vec<String> {
+    let keys = |section: &str, prefix: &'static str| {
+        let map = root.get(section).and_then(Value::as_object);
+        map.into_iter().flatten().map(move |(key, _)| format!("{prefix}{key}"))
+    };
+    match section {
+        "procedures" => AT_RUN_TIME.map(str::to_owned).into(),
+        "announcements" => {
+            let own = VARIABLES.into_iter().map(str::to_owned);
+            own.chain(keys("people", "owner.")).chain(keys("links", "links.")).collect()
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// What filling in left behind.
 #[derive(Default)]
@@ -51,10 +68,13 @@ impl Filled {
 pub(super) fn fill(root: &mut Value) -> Filled {
     let vars = root.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
     let mut filled = Filled::default();
+    let later: HashMap<&str, Vec<String>> =
+        ["procedures", "announcements"].map(|name| (name, at_run_time(root, name))).into();
     let Some(sections) = root.as_object_mut() else { return filled };
     for (name, section) in sections.iter_mut().filter(|(name, _)| *name != "vars") {
         let path = KeyPath::root().entry(name);
-        fill_below(section, &path, &vars, name == "procedures", &mut filled);
+        let later = later.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        fill_below(section, &path, &vars, later, &mut filled);
     }
     filled
 }
@@ -63,11 +83,11 @@ fn fill_below(
     value: &mut Value,
     path: &KeyPath,
     vars: &Map<String, Value>,
-    in_steps: bool,
+    later: &[String],
     filled: &mut Filled,
 ) {
     match value {
-        Value::String(text) if text.contains("${") => match fill_text(text, vars, in_steps) {
+        Value::String(text) if text.contains("${") => match fill_text(text, vars, later) {
             Ok((new, references)) => {
                 *value = new;
                 filled.written.insert(path.clone(), references);
@@ -79,12 +99,12 @@ fn fill_below(
         },
         Value::Array(items) => {
             for (i, item) in items.iter_mut().enumerate() {
-                fill_below(item, &path.index(i), vars, in_steps, filled);
+                fill_below(item, &path.index(i), vars, later, filled);
             }
         }
         Value::Object(map) => {
             for (key, item) in map.iter_mut() {
-                fill_below(item, &path.entry(key), vars, in_steps, filled);
+                fill_below(item, &path.entry(key), vars, later, filled);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -95,7 +115,7 @@ fn fill_below(
 fn fill_text(
     text: &str,
     vars: &Map<String, Value>,
-    in_steps: bool,
+    later: &[String],
 ) -> Result<(Value, Vec<Reference>), (usize, String, String)> {
     let mut out = String::new();
     let mut references = Vec::new();
@@ -118,10 +138,10 @@ fn fill_text(
                 let message = format!("`{name}` is no text and cannot stand inside one");
                 return Err((offset, message, "use it as the whole value".to_owned()));
             }
-            None if in_steps && AT_RUN_TIME.contains(&name) => {
+            None if later.iter().any(|known| known == name) => {
                 out.push_str(&rest[start..=start + end]);
             }
-            None => return Err((offset, unknown(name), hint(name, vars, in_steps))),
+            None => return Err((offset, unknown(name), hint(name, vars, later))),
         }
         let written = rest[start..=start + end].chars().count();
         references.push(Reference { at: offset, written, filled: out.chars().count() - before });
@@ -135,9 +155,9 @@ fn unknown(name: &str) -> String {
     format!("there is no `{name}` under `vars:`")
 }
 
-fn hint(name: &str, vars: &Map<String, Value>, in_steps: bool) -> String {
-    let at_run_time = AT_RUN_TIME.iter().copied().filter(|_| in_steps);
-    let known: Vec<&str> = vars.keys().map(String::as_str).chain(at_run_time).collect();
+fn hint(name: &str, vars: &Map<String, Value>, later: &[String]) -> String {
+    let known: Vec<&str> =
+        vars.keys().map(String::as_str).chain(later.iter().map(String::as_str)).collect();
     did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
         [] => "add `vars:` at the top of the file".to_owned(),
         known => format!("known are {}", known.join(", ")),

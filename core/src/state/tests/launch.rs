@@ -128,6 +128,9 @@ pub(crate) fn plan() -> Plan {
         page: vec![Name::of("war-room")],
         watch: Vec::new(),
         waivers: crate::waiver::WaiverRule::default(),
+        announcements: Vec::new(),
+        contacts: BTreeMap::default(),
+        escalations: BTreeMap::default(),
         hash: "hash".into(),
     }
 }
