@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so, loudly")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod assets;
 mod audit;
 mod compat;
 mod crash;

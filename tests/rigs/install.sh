@@ -29,6 +29,7 @@ WANTED=(
   barman:barman
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files
+  mandoc:mandoc # reads the manual page as strictly as it can be read
   openssl:openssl
   curl:curl
 )

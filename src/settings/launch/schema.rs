@@ -17,6 +17,8 @@ pub fn schema(registry: &Registry) -> Value {
     let checklist = hoisted::<raw::Checklist>(&mut defs);
     let check = hoisted::<raw::Check>(&mut defs);
     let trigger = hoisted::<raw::Trigger>(&mut defs);
+    let condition = hoisted::<raw::Condition>(&mut defs);
+    let vantage = hoisted::<launchgate_probes::vantage::Settings>(&mut defs);
     let procedure = hoisted::<raw::Procedure>(&mut defs);
     let step = hoisted::<raw::Step>(&mut defs);
     let channel = hoisted::<raw::Channel>(&mut defs);
@@ -46,12 +48,18 @@ pub fn schema(registry: &Registry) -> Value {
     defs.insert("checklist".into(), each(checklist, "checks", "check"));
     defs.insert("procedure".into(), items(procedure, "steps", "step"));
     defs.insert("trigger".into(), trigger);
+    defs.insert("condition".into(), condition);
+    defs.insert("vantage".into(), vantage);
+    for (def, property) in [("Watch", "any"), ("Watch", "all"), ("AtLeast", "of")] {
+        defs[def] = items(defs[def].take(), property, "condition");
+    }
     defs.insert("channel".into(), channel);
     for (section, def) in [
         ("checklists", "checklist"),
         ("triggers", "trigger"),
         ("procedures", "procedure"),
         ("channels", "channel"),
+        ("vantages", "vantage"),
     ] {
         root = each(root, section, def);
     }
