@@ -7,6 +7,7 @@ mod audit;
 mod compat;
 mod crash;
 mod demo;
+mod deploy;
 mod gate;
 mod launch_file;
 mod one_run;
