@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod deploy;
 mod gate;
+mod guide;
 mod launch_file;
 mod one_run;
 mod probe_alerts;
