@@ -1,5 +1,5 @@
 # Two commands: `make demo` shows the whole loop with nothing installed, `make test` installs what the tests need and runs them.
-.PHONY: demo test lint bench install-rigs simulate
+.PHONY: demo test lint bench install-rigs simulate dist-assets deb
 
 demo:
 	cargo run --quiet -- demo
@@ -23,3 +23,16 @@ bench:
 simulate:
 	cargo test --release -p launchgate-core --test simulation -- --nocapture
 	tests/mutants.sh
+
+# What goes beside the binary: the manual page and the completions, in target/dist.
+dist-assets:
+	cargo build --release --locked
+	mkdir -p target/dist
+	target/release/launchgate man > target/dist/launchgate.1
+	target/release/launchgate completions bash > target/dist/launchgate.bash
+	target/release/launchgate completions zsh > target/dist/_launchgate
+	target/release/launchgate completions fish > target/dist/launchgate.fish
+
+# A Debian package, by `cargo install cargo-deb`.
+deb: dist-assets
+	cargo deb --locked --no-build

@@ -107,8 +107,12 @@ pub enum Command {
         #[command(subcommand)]
         command: SnapshotCommand,
     },
-    /// Print the JSON Schema of launch files.
-    Schema,
+    /// Print the schema of launch files, for editors, or their reference, for people.
+    Schema {
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
+        format: SchemaFormat,
+    },
     /// Show a whole launch on this machine: gates, a breach, a rollback. Installs nothing, needs nothing.
     Demo {
         /// Do not wait for the reader; end within a minute.
@@ -129,6 +133,17 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page: every command with its options.
+    Man,
+}
+
+/// A form of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// JSON Schema.
+    Json,
+    /// A page with tables.
+    Markdown,
 }
 
 /// Where the daemon is, and who asks.

@@ -4,6 +4,7 @@ pub mod args;
 mod audit;
 mod client;
 mod exit;
+mod manual;
 mod offline;
 mod online;
 pub mod people;
@@ -82,7 +83,7 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Snapshot { command: SnapshotCommand::Dns(args) } => {
             snapshot::dns(args, terminal).await
         }
-        Command::Schema => Ok(offline::print_schema(terminal)),
+        Command::Schema { format } => Ok(offline::print_schema(format, terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => people::sign(args, terminal).await,
         Command::Waive(args) => people::waive(args, terminal).await,
@@ -110,6 +111,10 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "launchgate", &mut text);
             terminal.print(&String::from_utf8_lossy(&text));
+            Ok(Exit::Success)
+        }
+        Command::Man => {
+            terminal.print(&manual::page());
             Ok(Exit::Success)
         }
     }

@@ -8,14 +8,14 @@ use launchgate_core::attestation::Decision;
 use launchgate_core::state::{Event, State};
 use launchgate_probes::builtin;
 
-use super::args::{Check, Signature};
+use super::args::{Check, SchemaFormat, Signature};
 use super::exit::{Exit, Failed};
 use super::terminal::Terminal;
 use crate::clock::{Clock, SystemClock};
 use crate::launch::{looks, surroundings};
 use crate::render::{Options, render};
 use crate::runner::{Limits, Seen, look_once};
-use crate::settings::launch::{Compiled, compile_file, schema};
+use crate::settings::launch::{Compiled, compile_file, reference, schema};
 
 fn compile(file: &Path) -> Result<Compiled, Failed> {
     compile_file(file, &builtin()).map_err(|problems| Failed::usage(problems.to_string()))
@@ -92,7 +92,10 @@ pub(super) fn validate(files: &[PathBuf], terminal: Terminal) -> Result<Exit, Fa
     if problems.is_empty() { Ok(Exit::Success) } else { Err(Failed::usage(problems.join("\n"))) }
 }
 
-pub(super) fn print_schema(terminal: Terminal) -> Exit {
-    terminal.print(&format!("{:#}\n", schema(&builtin())));
+pub(super) fn print_schema(format: SchemaFormat, terminal: Terminal) -> Exit {
+    terminal.print(&match format {
+        SchemaFormat::Json => format!("{:#}\n", schema(&builtin())),
+        SchemaFormat::Markdown => reference(&builtin()),
+    });
     Exit::Success
 }

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod announcements;
+mod assets;
 mod audit;
 mod compat;
 mod crash;
 mod demo;
+mod deploy;
 mod gate;
+mod guide;
 mod launch_file;
 mod mail;
 mod one_run;

@@ -30,6 +30,7 @@ WANTED=(
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files
   aiosmtpd:python3-aiosmtpd # takes mail
+  mandoc:mandoc # reads the manual page as strictly as it can be read
   openssl:openssl
   curl:curl
 )

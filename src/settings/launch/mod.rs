@@ -12,6 +12,7 @@ mod people;
 mod places;
 mod procedures;
 mod raw;
+mod reference;
 mod schema;
 mod triggers;
 mod vars;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use launchgate_core::name::CheckPath;
 use launchgate_core::plan::Plan;
 use launchgate_probes::{DynProbe, Registry};
+pub use reference::reference;
 pub use schema::schema;
 
 use super::diagnostic::Diagnostics;

@@ -18,6 +18,8 @@ pub fn schema(registry: &Registry) -> Value {
     let checklist = hoisted::<raw::Checklist>(&mut defs);
     let check = hoisted::<raw::Check>(&mut defs);
     let trigger = hoisted::<raw::Trigger>(&mut defs);
+    let condition = hoisted::<raw::Condition>(&mut defs);
+    let vantage = hoisted::<launchgate_probes::vantage::Settings>(&mut defs);
     let procedure = hoisted::<raw::Procedure>(&mut defs);
     let step = hoisted::<raw::Step>(&mut defs);
     let announcement = hoisted::<announcements::RawAnnouncement>(&mut defs);
@@ -49,6 +51,11 @@ pub fn schema(registry: &Registry) -> Value {
     defs.insert("checklist".into(), each(checklist, "checks", "check"));
     defs.insert("procedure".into(), items(procedure, "steps", "step"));
     defs.insert("trigger".into(), trigger);
+    defs.insert("condition".into(), condition);
+    defs.insert("vantage".into(), vantage);
+    for (def, property) in [("Watch", "any"), ("Watch", "all"), ("AtLeast", "of")] {
+        defs[def] = items(defs[def].take(), property, "condition");
+    }
     defs.insert("channel".into(), channel);
     defs.insert("announcement".into(), announcement);
     defs.insert("contact".into(), contact);
@@ -58,6 +65,7 @@ pub fn schema(registry: &Registry) -> Value {
         ("procedures", "procedure"),
         ("channels", "channel"),
         ("contacts", "contact"),
+        ("vantages", "vantage"),
     ] {
         root = each(root, section, def);
     }

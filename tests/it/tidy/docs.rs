@@ -82,10 +82,10 @@ fn alternatives(path: &str) -> Vec<String> {
 fn commands_exist_with_the_flags_that_are_shown() {
     let mut wrong = Vec::new();
     let mut seen = BTreeMap::new();
-    let unit = read("deploy/launchgate.service").replace("ExecStart=/usr/local/bin/", "```\n");
+    let unit = read("deploy/launchgate.service").replace("ExecStart=", "```\n");
     let unit = ("deploy/launchgate.service".to_owned(), unit);
     for (name, text) in docs().into_iter().chain([unit]) {
-        let code = text.split("```").skip(1).step_by(2).flat_map(str::lines);
+        let code = text.split("```").skip(1).step_by(2).flat_map(typed);
         let lines = code.filter_map(|line| line.strip_prefix("launchgate "));
         let inline = spans(&text).filter_map(|span| span.strip_prefix("launchgate "));
         for words in lines.chain(inline) {
@@ -97,6 +97,12 @@ fn commands_exist_with_the_flags_that_are_shown() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(seen.len() > 5, "the docs show commands: {seen:?}");
+}
+
+/// The lines of a block, after its language, that somebody types: in a `console` those after a `$`.
+fn typed(block: &str) -> impl Iterator<Item = &str> {
+    let console = block.starts_with("console\n");
+    block.lines().filter_map(move |line| if console { line.strip_prefix("$ ") } else { Some(line) })
 }
 
 /// The subcommand that these words name.
