@@ -17,6 +17,7 @@ pub mod dns_propagation;
 pub mod dns_snapshot;
 pub mod exec;
 pub mod filesystem;
+pub mod flags;
 pub mod grpc;
 pub mod guard;
 pub mod hsts;
@@ -59,6 +60,7 @@ pub fn builtin() -> Registry {
         .with::<dns_snapshot::DnsSnapshot>()
         .with::<exec::Exec>()
         .with::<filesystem::Filesystem>()
+        .with::<flags::Flags>()
         .with::<grpc::Grpc>()
         .with::<hsts::Hsts>()
         .with::<http::Http>()
