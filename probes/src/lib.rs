@@ -22,6 +22,7 @@ pub mod grpc;
 pub mod guard;
 pub mod hsts;
 pub mod http;
+pub mod lb;
 pub mod mail_auth;
 pub mod metrics;
 pub mod mysql;
@@ -64,6 +65,7 @@ pub fn builtin() -> Registry {
         .with::<grpc::Grpc>()
         .with::<hsts::Hsts>()
         .with::<http::Http>()
+        .with::<lb::Lb>()
         .with::<mail_auth::MailAuth>()
         .with::<metrics::Metrics>()
         .with::<mysql_replication::MysqlReplication>()

@@ -58,7 +58,7 @@ impl DocumentSettings {
         match (file, url) {
             (Some(file), None) => Some(Document::File(file)),
             (None, Some(url)) => {
-                let place = Place { url, bearer, headers, ca_file };
+                let place = Place { url, bearer, basic: None, headers, ca_file };
                 place.check(at, problems).map(|server| Document::Address(Box::new(server)))
             }
             (Some(_), Some(_)) => {

@@ -9,7 +9,7 @@ mod flag;
 mod flagd;
 mod ofrep;
 mod pointer;
-mod server;
+pub(crate) mod server;
 mod strategy;
 mod unleash;
 mod verdict;

@@ -75,7 +75,7 @@ impl OfrepSettings {
             problems.push(Problem::new(at.entry("contexts"), message));
         }
         let Self { url, bearer, headers, ca_file, attributes, .. } = self;
-        let server = Place { url, bearer, headers, ca_file }.check(at, problems);
+        let server = Place { url, bearer, basic: None, headers, ca_file }.check(at, problems);
         let server = server.filter(|_| problems.len() == before)?;
         Some(Ofrep { server, contexts, attributes })
     }

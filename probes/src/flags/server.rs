@@ -1,4 +1,4 @@
-//! HTTP to a service of flags: one client per look, one attempt per request, nothing followed, every body bounded.
+//! HTTP to a service: one client per look, one attempt per request, nothing followed, every body bounded.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,60 +12,67 @@ use serde_json::Value;
 
 use crate::client::{self, Client};
 use crate::probe::Context;
-use crate::prometheus::access::Given;
+use crate::prometheus::access::{Basic, Given};
 use crate::secret::{Credential, TextOrCredential, shown_url};
 
 /// The longest answer that is read, in bytes.
-pub(super) const MAX_ANSWER: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// What a launch file says of a service, not yet checked.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) url: String,
-    pub(super) bearer: Option<Credential>,
-    pub(super) headers: BTreeMap<String, TextOrCredential>,
-    pub(super) ca_file: Option<PathBuf>,
+pub(crate) struct Place {
+    pub(crate) url: String,
+    pub(crate) bearer: Option<Credential>,
+    pub(crate) basic: Option<Basic>,
+    pub(crate) headers: BTreeMap<String, TextOrCredential>,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Checked access to a service.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     url: Url,
     host: String,
     bearer: Option<Credential>,
+    basic: Option<Basic>,
     headers: Vec<(HeaderName, TextOrCredential)>,
     ca_file: Option<PathBuf>,
 }
 
 impl Place {
     /// Checks everything; problems are told under `at`.
-    pub(super) fn check(self, at: &KeyPath, problems: &mut Vec<Problem>) -> Option<Server> {
-        let Self { url, bearer, headers, ca_file } = self;
+    pub(crate) fn check(self, at: &KeyPath, problems: &mut Vec<Problem>) -> Option<Server> {
+        let Self { url, bearer, basic, headers, ca_file } = self;
         let parsed = url.parse().ok();
         let named = headers.iter().filter_map(|(name, value)| {
             Some((HeaderName::try_from(name.as_str()).ok()?, value.clone()))
         });
         let named = named.collect();
-        let given =
-            Given { url, bearer: bearer.clone(), basic: None, headers, ca_file: ca_file.clone() };
+        let given = Given {
+            url,
+            bearer: bearer.clone(),
+            basic: basic.clone(),
+            headers,
+            ca_file: ca_file.clone(),
+        };
         let host = given.check(at, problems)?.host();
-        Some(Server { url: parsed?, host, bearer, headers: named, ca_file })
+        Some(Server { url: parsed?, host, bearer, basic, headers: named, ca_file })
     }
 }
 
 impl Server {
     /// The host and port that are connected to.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// The address itself.
-    pub(super) fn url(&self) -> Url {
+    pub(crate) fn url(&self) -> Url {
         self.url.clone()
     }
 
     /// The address below this one with these parts of a path, each of which may hold any character.
-    pub(super) fn below(&self, parts: &[&str]) -> Url {
+    pub(crate) fn below(&self, parts: &[&str]) -> Url {
         let mut url = self.url.clone();
         // Only an address that cannot have a path refuses, and no such one is taken.
         if let Ok(mut path) = url.path_segments_mut() {
@@ -77,18 +84,19 @@ impl Server {
 
 /// An answer that is no refusal; its status may still say that something is not there.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) from: String,
-    pub(super) status: StatusCode,
-    pub(super) etag: Option<String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) from: String,
+    pub(crate) status: StatusCode,
+    pub(crate) etag: Option<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One look at a service, with its secrets read.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     bearer: Option<SecretString>,
+    basic: Option<(String, SecretString)>,
     headers: HeaderMap,
 }
 
@@ -97,21 +105,24 @@ impl Session {
     ///
     /// # Errors
     /// What keeps it from being made, by its class.
-    pub(super) async fn open(server: &Server, cx: &Context) -> Result<Self, Failure> {
+    pub(crate) async fn open(server: &Server, cx: &Context) -> Result<Self, Failure> {
         let tls = client::trust(server.ca_file.as_deref(), cx).await?;
         let bearer = server.bearer.as_ref().map(|b| b.resolve(cx)).transpose()?;
+        let basic = server.basic.as_ref();
+        let basic =
+            basic.map(|b| b.password.resolve(cx).map(|p| (b.user.clone(), p))).transpose()?;
         let mut headers = HeaderMap::new();
         for (name, value) in &server.headers {
             headers.insert(name.clone(), header(name, &value.resolve(cx)?)?);
         }
-        Ok(Self { client: Client::new(&tls, None, cx)?, bearer, headers })
+        Ok(Self { client: Client::new(&tls, None, cx)?, bearer, basic, headers })
     }
 
     /// Adds a header whose value is secret.
     ///
     /// # Errors
     /// [`Cause::Auth`] for a value that no header can have.
-    pub(super) fn with(mut self, name: HeaderName, value: &SecretString) -> Result<Self, Failure> {
+    pub(crate) fn with(mut self, name: HeaderName, value: &SecretString) -> Result<Self, Failure> {
         self.headers.insert(name.clone(), header(&name, value)?);
         Ok(self)
     }
@@ -120,7 +131,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::send`].
-    pub(super) async fn get(&self, url: Url) -> Result<Answer, Failure> {
+    pub(crate) async fn get(&self, url: Url) -> Result<Answer, Failure> {
         self.send(self.client.request(Method::GET, url.clone()), &url).await
     }
 
@@ -128,7 +139,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::send`].
-    pub(super) async fn post(&self, url: Url, body: &Value) -> Result<Answer, Failure> {
+    pub(crate) async fn post(&self, url: Url, body: &Value) -> Result<Answer, Failure> {
         let request = self.client.request(Method::POST, url.clone());
         let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
         self.send(request.body(body.to_string()), &url).await
@@ -142,6 +153,9 @@ impl Session {
         let from = shown_url(url);
         if let Some(bearer) = &self.bearer {
             request = request.bearer_auth(bearer.expose_secret());
+        }
+        if let Some((user, password)) = &self.basic {
+            request = request.basic_auth(user, Some(password.expose_secret()));
         }
         let request = request.header(ACCEPT, "application/json").headers(self.headers.clone());
         let mut response = self.client.send(request).await?;
@@ -192,7 +206,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Cause::BadResponse`] for another status.
-    pub(super) fn good(&self) -> Result<&[u8], Failure> {
+    pub(crate) fn good(&self) -> Result<&[u8], Failure> {
         if self.status == StatusCode::OK {
             return Ok(&self.body);
         }
@@ -244,7 +258,8 @@ mod tests {
     fn keys_with_any_character_stay_one_part_of_the_path() {
         let server = |url: &str| {
             let headers = BTreeMap::new();
-            let place = Place { url: url.to_owned(), bearer: None, headers, ca_file: None };
+            let place =
+                Place { url: url.to_owned(), bearer: None, basic: None, headers, ca_file: None };
             place.check(&KeyPath::root(), &mut Vec::new()).expect("an address")
         };
         let rows = [

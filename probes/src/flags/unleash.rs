@@ -100,7 +100,7 @@ impl UnleashSettings {
             }
         };
         let Self { url, token, headers, ca_file, .. } = self;
-        let server = Place { url, bearer: None, headers, ca_file }.check(at, problems);
+        let server = Place { url, bearer: None, basic: None, headers, ca_file }.check(at, problems);
         let server = server.filter(|_| problems.len() == before)?;
         Some(Unleash { server, token, scope })
     }
