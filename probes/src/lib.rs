@@ -17,10 +17,12 @@ pub mod dns_propagation;
 pub mod dns_snapshot;
 pub mod exec;
 pub mod filesystem;
+pub mod flags;
 pub mod grpc;
 pub mod guard;
 pub mod hsts;
 pub mod http;
+pub mod lb;
 pub mod mail_auth;
 pub mod metrics;
 pub mod mysql;
@@ -59,9 +61,11 @@ pub fn builtin() -> Registry {
         .with::<dns_snapshot::DnsSnapshot>()
         .with::<exec::Exec>()
         .with::<filesystem::Filesystem>()
+        .with::<flags::Flags>()
         .with::<grpc::Grpc>()
         .with::<hsts::Hsts>()
         .with::<http::Http>()
+        .with::<lb::Lb>()
         .with::<mail_auth::MailAuth>()
         .with::<metrics::Metrics>()
         .with::<mysql_replication::MysqlReplication>()

@@ -17,6 +17,7 @@ WANTED=(
   dig:bind9-dnsutils
   dnssec-signzone:bind9-utils
   nginx:nginx-light
+  haproxy:haproxy
   postgres:postgresql-15
   etcd:etcd-server # speaks the gRPC health protocol
   mariadbd:mariadb-server-core

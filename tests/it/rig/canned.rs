@@ -1,4 +1,4 @@
-//! An HTTP server in a thread that answers every request with what a function makes of its head. It knows no protocol
+//! An HTTP server in a thread that answers every request with what a function makes of it. It knows no protocol
 //! beyond that.
 
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ pub(crate) struct Canned {
 }
 
 impl Canned {
-    /// Starts on a port of its own. `answer` is given the whole head and gives the status and the body.
+    /// Starts on a port of its own. `answer` is given the whole request and gives the status and the body.
     pub(crate) fn start(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -60,7 +60,7 @@ fn serve(mut stream: TcpStream, answer: &impl Fn(&str) -> (u16, String)) -> std:
     stream.set_read_timeout(Some(TIMEOUT))?;
     let mut head = Vec::new();
     let mut part = [0; 4096];
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < HEAD_LIMIT {
+    while !is_whole(&head) && head.len() < HEAD_LIMIT {
         match stream.read(&mut part)? {
             0 => break,
             n => head.extend_from_slice(&part[..n]),
@@ -72,4 +72,13 @@ fn serve(mut stream: TcpStream, answer: &impl Fn(&str) -> (u16, String)) -> std:
         "HTTP/1.1 {status} Canned\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// Whether the head has ended, and so many bytes followed as it says.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|end| end == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.and_then(|l| l.trim().parse::<usize>().ok()).unwrap_or_default();
+    request.len() - end - 4 >= length
 }

@@ -9,6 +9,7 @@ pub(crate) mod canned;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod eight;
+pub(crate) mod haproxy;
 pub(crate) mod link;
 pub(crate) mod mail_zone;
 pub(crate) mod mailbox;
