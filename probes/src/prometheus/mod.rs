@@ -9,6 +9,8 @@ pub(crate) mod api;
 mod look;
 mod question;
 pub(crate) mod settings;
+#[cfg(test)]
+mod statistics;
 mod verdict;
 
 use std::time::Duration;
