@@ -31,12 +31,16 @@ pub mod postgres_archiver;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
+
+pub mod prometheus_spike;
+pub mod prometheus_trend;
 pub mod redirects;
 pub mod redis_replication;
 pub mod registry;
 mod replication;
 pub mod secret;
 pub mod sql;
+mod statistics;
 pub mod strict;
 pub mod tcp;
 pub mod tls;
@@ -68,6 +72,9 @@ pub fn builtin() -> Registry {
         .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
+
+        .with::<prometheus_spike::PrometheusSpike>()
+        .with::<prometheus_trend::PrometheusTrend>()
         .with::<redirects::Redirects>()
         .with::<redis_replication::RedisReplication>()
         .with::<sql::Sql>()
