@@ -32,6 +32,7 @@ pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
 
+pub mod prometheus_baseline;
 pub mod prometheus_spike;
 pub mod prometheus_trend;
 pub mod redirects;
@@ -72,7 +73,7 @@ pub fn builtin() -> Registry {
         .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
-
+        .with::<prometheus_baseline::PrometheusBaseline>()
         .with::<prometheus_spike::PrometheusSpike>()
         .with::<prometheus_trend::PrometheusTrend>()
         .with::<redirects::Redirects>()

@@ -218,7 +218,9 @@ pub(crate) mod tests {
     pub(crate) fn noise(seed: u64, n: usize) -> Vec<f64> {
         let mut state = seed.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(3_037_000_493);
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             f64::from(u32::try_from(state >> 33).expect("31 bits")) / f64::from(1_u32 << 30) - 1.0
         };
         (0..n).map(|_| next()).collect()
@@ -256,7 +258,10 @@ pub(crate) mod tests {
     #[test]
     fn growth_is_told_from_noise() {
         let line = |slope: f64, noisy: f64| {
-            let values = noise(7, 60).into_iter().zip(0..).map(move |(n, i)| slope * f64::from(i) + noisy * n);
+            let values = noise(7, 60)
+                .into_iter()
+                .zip(0..)
+                .map(move |(n, i)| slope * f64::from(i) + noisy * n);
             timed(values)
         };
         let stairs = timed((0..60).map(|i| f64::from(i / 6)));

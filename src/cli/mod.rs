@@ -2,6 +2,7 @@
 
 pub mod args;
 mod audit;
+mod baseline;
 mod client;
 mod exit;
 mod offline;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{AuditCommand, Cli, Command, SnapshotCommand};
+use self::args::{AuditCommand, BaselineCommand, Cli, Command, SnapshotCommand};
 use self::exit::{Exit, Failed};
 use self::terminal::Terminal;
 use crate::demo::{self, Pace};
@@ -81,6 +82,9 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Replay(args) => replay::run(*args, terminal).await,
         Command::Snapshot { command: SnapshotCommand::Dns(args) } => {
             snapshot::dns(args, terminal).await
+        }
+        Command::Baseline { command: BaselineCommand::Capture(args) } => {
+            baseline::capture(*args, terminal).await
         }
         Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,

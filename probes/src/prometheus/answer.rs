@@ -312,7 +312,11 @@ mod tests {
             ("no values", matrix(r#"{"metric":{}}"#), Ok(0)),
             ("no number", matrix(r#"{"values":[[1,"x"]]}"#), Err(Cause::BadResponse)),
             ("a native histogram", matrix(r#"{"histograms":[[1,{}]]}"#), Err(Cause::BadResponse)),
-            ("an instant", r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#.into(), Err(Cause::BadResponse)),
+            (
+                "an instant",
+                r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#.into(),
+                Err(Cause::BadResponse),
+            ),
             ("no data", r#"{"status":"success"}"#.into(), Err(Cause::BadResponse)),
             ("partial", r#"{"status":"success","warnings":["w"]}"#.into(), Err(Cause::Partial)),
         ];

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::reading::Readings;
 use launchgate_core::time::format_duration;
@@ -169,6 +170,14 @@ impl<'a> History<'a> {
         self.instant.at
     }
 
+    /// The same as a timestamp.
+    ///
+    /// # Errors
+    /// A clock that is ahead of ours by more than a minute.
+    pub(crate) fn instant(&self) -> Result<Timestamp, Failure> {
+        answer::timestamp(self.end(), self.look.now)
+    }
+
     /// What `query` yielded at each step.
     ///
     /// # Errors
@@ -210,8 +219,18 @@ mod tests {
             ("as usual", Some("6h"), None, Ok(180)),
             ("short", Some("1m"), Some("1s"), Ok(1)),
             ("a default that is broken", Some("10m1s"), None, Ok(6)),
-            ("too many", Some("1h"), Some("1s"), Err("step: 1h in steps of 1s are 3600 values, more than 400")),
-            ("too few", Some("1h"), Some("10m"), Err("over: 1h in steps of 10m are 6 values, fewer than the 20 needed")),
+            (
+                "too many",
+                Some("1h"),
+                Some("1s"),
+                Err("step: 1h in steps of 1s are 3600 values, more than 400"),
+            ),
+            (
+                "too few",
+                Some("1h"),
+                Some("10m"),
+                Err("over: 1h in steps of 10m are 6 values, fewer than the 20 needed"),
+            ),
         ];
         for (row, over, step, expected) in rows {
             let mut check = Check::default();
@@ -229,11 +248,13 @@ mod tests {
     #[test]
     fn series_that_are_no_more_do_not_count() {
         let ranged = |name: &str, values: &[(f64, f64)]| Ranged {
-            labels: [("__name__".to_owned(), "m".to_owned()), ("i".to_owned(), name.to_owned())].into(),
+            labels: [("__name__".to_owned(), "m".to_owned()), ("i".to_owned(), name.to_owned())]
+                .into(),
             values: values.to_vec(),
         };
         let of = |list: Vec<Ranged>| Lines::of(list, Vec::new(), 100.0, Duration::from_secs(10));
-        let (old, new) = (ranged("old", &[(80.0, 1.0)]), ranged("new", &[(90.0, 2.0), (100.0, 3.0)]));
+        let (old, new) =
+            (ranged("old", &[(80.0, 1.0)]), ranged("new", &[(90.0, 2.0), (100.0, 3.0)]));
         let odd = ranged("odd", &[(90.0, f64::INFINITY), (100.0, f64::NAN)]);
         let rows = [
             ("one", vec![new.clone()], 1, Ok(1)),

@@ -95,7 +95,8 @@ least_spread: 2
         let apart = check.duration("apart", settings.apart.as_deref(), Duration::from_mins(5));
         if apart + steps.step * u32::from(least) > steps.over {
             let (apart, over) = (format_duration(apart), format_duration(steps.over));
-            let message = format!("a history of {over} that ends {apart} ago has no {least} values");
+            let message =
+                format!("a history of {over} that ends {apart} ago has no {least} values");
             check.problem("over", &message);
         }
         let max_age =
@@ -135,7 +136,11 @@ least_spread: 2
             spec("highest", unit, "the highest value of its history"),
             spec("above", Number(Unit::Percent), "how far the value lies above the usual"),
             spec("z", one, "how many spreads the value lies above the usual, at the highest"),
-            spec("lowest_z", one, "the same at the lowest; below zero for what lies below the usual"),
+            spec(
+                "lowest_z",
+                one,
+                "the same at the lowest; below zero for what lies below the usual",
+            ),
             spec("points", one, "the values of the history, where there are fewest"),
         ];
         let age = spec("age", Number(Unit::Time), "how old the newest sample is");
@@ -152,8 +157,7 @@ least_spread: 2
     }
 
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
-        let history =
-            History::open(&self.access, self.samples.as_ref(), self.max_age, cx).await?;
+        let history = History::open(&self.access, self.samples.as_ref(), self.max_age, cx).await?;
         let lines = history.lines(&self.query, self.steps).await?;
         history.stamp(verdict::read(&lines, history.end(), &self.rules)?)
     }
@@ -169,10 +173,22 @@ mod tests {
     fn settings_that_cannot_work_are_refused_with_their_place() {
         let rows = [
             ("nothing asked", json!({"query": ""}), "query: there is nothing to ask"),
-            ("no series", json!({"expect_series": 0}), "expect_series: a query that yields nothing has nothing to judge"),
+            (
+                "no series",
+                json!({"expect_series": 0}),
+                "expect_series: a query that yields nothing has nothing to judge",
+            ),
             ("no history", json!({"min_points": 2}), "min_points: fewer than 8 are no history"),
-            ("all of it is the present", json!({"apart": "50m"}), "over: a history of 1h that ends 50m ago has no 30 values"),
-            ("a spread below zero", json!({"least_spread": -1.0}), "least_spread: a spread is not negative"),
+            (
+                "all of it is the present",
+                json!({"apart": "50m"}),
+                "over: a history of 1h that ends 50m ago has no 30 values",
+            ),
+            (
+                "a spread below zero",
+                json!({"least_spread": -1.0}),
+                "least_spread: a spread is not negative",
+            ),
         ];
         for (row, more, said) in rows {
             let mut settings =

@@ -98,7 +98,8 @@ over: 6h
         let mut check = Check::default();
         let least = settings.min_points.unwrap_or(MIN_POINTS);
         if least < LEAST_POINTS {
-            check.problem("min_points", &format!("no slope is told from fewer than {LEAST_POINTS}"));
+            check
+                .problem("min_points", &format!("no slope is told from fewer than {LEAST_POINTS}"));
         }
         let hours = |n: u64| Duration::from_secs(n * 3600);
         let over = (settings.over.as_deref(), hours(6));
@@ -115,7 +116,9 @@ over: 6h
         if settings.settle.is_some() && settings.started.is_none() {
             check.problem_key("settle", "without `started` no start is known");
         }
-        for (key, query) in [("query", Some(&settings.query)), ("started", settings.started.as_ref())] {
+        for (key, query) in
+            [("query", Some(&settings.query)), ("started", settings.started.as_ref())]
+        {
             if query.is_some_and(|query| query.trim().is_empty()) {
                 check.problem(key, "there is nothing to ask");
             }
@@ -152,7 +155,11 @@ over: 6h
             spec("growth", percent, "the growth over the whole of `over`, of the middle value"),
             spec("growth_at_least", percent, "the growth that it surely has, to 95 %"),
             spec("growth_at_most", percent, "the growth that it surely does not exceed, to 95 %"),
-            spec("growing", Flag, "whether any series surely grows; false is no proof that none does"),
+            spec(
+                "growing",
+                Flag,
+                "whether any series surely grows; false is no proof that none does",
+            ),
             spec("points", one, "the values that the slope is told from, where there are fewest"),
             spec("span", time, "the time that they span, where it is shortest"),
         ];
@@ -172,16 +179,14 @@ over: 6h
     }
 
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
-        let history =
-            History::open(&self.access, self.samples.as_ref(), self.max_age, cx).await?;
+        let history = History::open(&self.access, self.samples.as_ref(), self.max_age, cx).await?;
         let starts = async {
             match &self.started {
                 Some(query) => history.lines(query, self.steps).await.map(Some),
                 None => Ok::<Option<Lines>, Failure>(None),
             }
         };
-        let (values, starts) =
-            tokio::try_join!(history.lines(&self.query, self.steps), starts)?;
+        let (values, starts) = tokio::try_join!(history.lines(&self.query, self.steps), starts)?;
         if self.started.is_none() {
             cx.trail.untested("restarts within the window, which hide growth: give `started`");
         }
@@ -199,12 +204,32 @@ mod tests {
     fn settings_that_cannot_work_are_refused_with_their_place() {
         let rows = [
             ("nothing asked", json!({"query": " "}), "query: there is nothing to ask"),
-            ("no series", json!({"expect_series": 0}), "expect_series: a query that yields nothing has nothing to judge"),
-            ("too few to tell", json!({"min_points": 3}), "min_points: no slope is told from fewer than 8"),
-            ("a long span", json!({"over": "1h", "min_span": "2h"}), "min_span: it is longer than `over`, 1h"),
+            (
+                "no series",
+                json!({"expect_series": 0}),
+                "expect_series: a query that yields nothing has nothing to judge",
+            ),
+            (
+                "too few to tell",
+                json!({"min_points": 3}),
+                "min_points: no slope is told from fewer than 8",
+            ),
+            (
+                "a long span",
+                json!({"over": "1h", "min_span": "2h"}),
+                "min_span: it is longer than `over`, 1h",
+            ),
             ("no start", json!({"settle": "1m"}), "settle: without `started` no start is known"),
-            ("no selector", json!({"samples": "sum(x)"}), "samples: `sum(x)` is no selector: a plain selector is expected, without functions and ranges"),
-            ("few steps", json!({"over": "1h", "step": "30m"}), "over: 1h in steps of 30m are 2 values, fewer than the 20 needed"),
+            (
+                "no selector",
+                json!({"samples": "sum(x)"}),
+                "samples: `sum(x)` is no selector: a plain selector is expected, without functions and ranges",
+            ),
+            (
+                "few steps",
+                json!({"over": "1h", "step": "30m"}),
+                "over: 1h in steps of 30m are 2 values, fewer than the 20 needed",
+            ),
         ];
         for (row, more, said) in rows {
             let mut settings =

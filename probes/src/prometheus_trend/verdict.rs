@@ -108,9 +108,8 @@ fn slopes(mut readings: Readings, trends: &[&Trend], rules: &Rules) -> Readings 
     for (slope, growth, of) in kinds {
         let per = rules.per.as_secs_f64();
         let steepest = trends.iter().map(|trend| of(&trend.slope) * per).reduce(f64::max);
-        let share = |trend: &&Trend| {
-            100.0 * of(&trend.slope) * rules.over.as_secs_f64() / trend.median
-        };
+        let share =
+            |trend: &&Trend| 100.0 * of(&trend.slope) * rules.over.as_secs_f64() / trend.median;
         let most = trends.iter().map(share).reduce(f64::max).filter(|_| is_share);
         for (name, value) in [(slope, steepest), (growth, most)] {
             if let Some(value) = value {
@@ -131,7 +130,10 @@ fn says(value: f64, told: &Told, rules: &Rules) -> (String, bool) {
             let [slope, from, to] = [slope, low, high].map(|of| unit.format(of * per));
             let per = format_duration(rules.per);
             let points = told.points;
-            (format!("{shown}, {slope} more per {per} ({from} to {to}) by {points} values"), *low > 0.0)
+            (
+                format!("{shown}, {slope} more per {per} ({from} to {to}) by {points} values"),
+                *low > 0.0,
+            )
         }
         Err(why) => (format!("{shown}, {why}"), false),
     }
@@ -140,10 +142,12 @@ fn says(value: f64, told: &Told, rules: &Rules) -> (String, bool) {
 /// When the process behind a series started, over the while.
 fn start_of<'a>(line: &Line, starts: &'a Lines) -> Result<&'a [(f64, f64)], Failure> {
     let alike = starts.list.iter().find(|start| start.labels == line.labels);
-    alike.map(|start| start.points.as_slice()).filter(|points| !points.is_empty()).ok_or_else(|| {
-        let message = format!("no series of `started` has the labels of {}", line.name);
-        Failure::new(Cause::NoData, message)
-    })
+    alike.map(|start| start.points.as_slice()).filter(|points| !points.is_empty()).ok_or_else(
+        || {
+            let message = format!("no series of `started` has the labels of {}", line.name);
+            Failure::new(Cause::NoData, message)
+        },
+    )
 }
 
 /// What one series tells, by what came after its last start.
@@ -255,8 +259,20 @@ mod tests {
             ("it is stable", memory("a", 0.0), None, Some(false), None),
             ("it shrinks", memory("a", -20.0), None, Some(false), None),
             ("it grows, started long ago", memory("a", 20.0), one(steady), Some(true), Some(0.0)),
-            ("a restart an hour ago hides it", saw, one(|at| (at / 3600.0).floor() * 3600.0), None, Some(2.0)),
-            ("it grew until a restart", memory("a", 0.0), one(|at| if at < 3000.0 { 0.0 } else { 2990.0 }), Some(false), Some(1.0)),
+            (
+                "a restart an hour ago hides it",
+                saw,
+                one(|at| (at / 3600.0).floor() * 3600.0),
+                None,
+                Some(2.0),
+            ),
+            (
+                "it grew until a restart",
+                memory("a", 0.0),
+                one(|at| if at < 3000.0 { 0.0 } else { 2990.0 }),
+                Some(false),
+                Some(1.0),
+            ),
             ("too few values", short(memory("a", 20.0), 110), None, None, None),
             ("too short", short(memory("a", 20.0), 70), None, None, None),
         ];
