@@ -85,7 +85,7 @@ pub(crate) fn median_slope(points: &[(f64, f64)]) -> Option<f64> {
 /// A slope with the interval that surely covers it, per unit of the abscissa.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Slope {
-    pub(crate) slope: f64,
+    pub(crate) middle: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
 }
@@ -103,11 +103,11 @@ pub(crate) fn theil_sen(points: &[(f64, f64)], sure: f64) -> Option<Slope> {
     let (n, pairs) = (count(points.len()), count(slopes.len()));
     let variance = n * (n - 1.0) * (2.0 * n + 5.0) / 18.0 * inflation(&left);
     let spread = deviations(sure) * variance.sqrt();
-    let (first, last) = (((pairs - spread) / 2.0).floor(), ((pairs + spread) / 2.0).ceil());
+    let (first, last) = (((pairs - spread) / 2.0).floor(), f64::midpoint(pairs, spread).ceil());
     if first < 1.0 || last >= pairs {
         return None;
     }
-    Some(Slope { slope, low: slopes[index(first - 1.0)], high: slopes[index(last)] })
+    Some(Slope { middle: slope, low: slopes[index(first - 1.0)], high: slopes[index(last)] })
 }
 
 /// How many times fewer values that stand alone would tell as much as these, which hang together: one at least.
@@ -157,13 +157,13 @@ pub(crate) fn mann_whitney(a: &[f64], b: &[f64]) -> Option<f64> {
     for group in all.chunk_by(|x, y| x.0 == y.0) {
         let size = count(group.len());
         let of_a = count(group.iter().filter(|(_, of_a)| *of_a).count());
-        rank_sum += of_a * (before + (size + 1.0) / 2.0);
+        rank_sum += of_a * (before + f64::midpoint(size, 1.0));
         ties += size * (size * size - 1.0);
         before += size;
     }
     let (m, n) = (count(a.len()), count(b.len()));
-    let u = rank_sum - m * (m + 1.0) / 2.0;
-    let least = u.min(m * n - u);
+    let wins = rank_sum - m * (m + 1.0) / 2.0;
+    let least = wins.min(m * n - wins);
     if ties == 0.0 && a.len().max(b.len()) <= MAX_EXACT {
         return Some((2.0 * at_most(a.len(), b.len(), index(least))).min(1.0));
     }
@@ -233,12 +233,13 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_usual_is_told_without_being_led_astray_by_one_value() {
+        type Row<'a> = (&'a str, &'a [f64], f64, f64, Option<f64>);
         let history = [10.0, 11.0, 9.0, 10.0, 12.0, 8.0, 1000.0];
         assert_eq!(quantile(&history, 0.5), Some(10.0));
         assert_eq!(quantile(&[], 0.5), None);
         assert_eq!(quantile(&[1.0, f64::NAN], 0.5), None);
         let mostly = [10.0, 10.0, 10.0, 10.0, 14.0];
-        let rows: [(&str, &[f64], f64, f64, Option<f64>); 7] = [
+        let rows: [Row<'_>; 7] = [
             ("it varies", &history, 13.0, 0.0, Some(3.0 / MAD_TO_SIGMA)),
             ("below", &history, 7.0, 0.0, Some(-3.0 / MAD_TO_SIGMA)),
             ("a spread that is told", &history, 13.0, 3.0, Some(1.0)),
@@ -317,8 +318,9 @@ pub(crate) mod tests {
 
     #[test]
     fn two_sets_differ_or_not() {
+        type Row<'a> = (&'a str, &'a [f64], &'a [f64], Option<f64>);
         let long: Vec<f64> = (0..30).map(f64::from).collect();
-        let rows: [(&str, &[f64], &[f64], Option<f64>); 6] = [
+        let rows: [Row<'_>; 6] = [
             ("apart", &[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0], Some(0.1)),
             ("the other way round", &[4.0, 5.0, 6.0], &[1.0, 2.0, 3.0], Some(0.1)),
             ("mixed", &[1.0, 4.0], &[2.0, 3.0], Some(1.0)),

@@ -121,7 +121,7 @@ async fn production_is_held_against_what_was_captured_on_staging() {
     let captured = capture_all(&url, &file);
     assert_eq!(captured.status.code(), Some(0), "{}", said(&captured));
     let shown = String::from_utf8_lossy(&captured.stdout).into_owned();
-    assert!(shown.contains("p95") && shown.contains("200"), "{shown}");
+    assert!(shown.contains("p95") && shown.contains("by 61 values"), "{shown}");
 
     let good = look(&url, &folder, "staging.json", "good", &[]).await.expect("readings");
     assert_eq!(texts(&good, "worse"), Some(vec![]), "{good:?}");
@@ -144,6 +144,15 @@ async fn production_is_held_against_what_was_captured_on_staging() {
     let more = look(&url, &folder, "staging.json", "good", &["hits"]).await.expect("readings");
     assert_eq!(texts(&more, "missing"), Some(vec!["hits"]), "never captured: {more:?}");
 
+    let earlier = folder.join("earlier.json");
+    let p95 = ["--metric", "p95=p95{env=\"staging\"}", "--to", "5m"];
+    let output = capture(&url, &earlier, &p95);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let earlier: Json = serde_json::from_slice(&std::fs::read(&earlier).unwrap()).unwrap();
+    let to: Timestamp = earlier["to"].as_str().unwrap().parse().unwrap();
+    assert!(
+        (290_000..360_000).contains(&(Timestamp::now().as_millisecond() - to.as_millisecond()))
+    );
     mistakes_are_told(&url, &file);
     folder.write("garbage.json", "{\"version\": 1");
     let failures =

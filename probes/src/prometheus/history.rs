@@ -42,7 +42,7 @@ impl Steps {
         least: u32,
     ) -> Self {
         let over = check.duration("over", over.0, over.1);
-        let usual = Duration::from_secs((over / STEPS).as_secs_f64().ceil().max(1.0) as u64);
+        let usual = Duration::from_secs(over.as_secs().div_ceil(u64::from(STEPS)).max(1));
         let step = check.duration("step", step, usual);
         let count = over.as_millis() / step.as_millis().max(1);
         let shown = format!("{} in steps of {}", format_duration(over), format_duration(step));
@@ -218,7 +218,7 @@ mod tests {
         let rows = [
             ("as usual", Some("6h"), None, Ok(180)),
             ("short", Some("1m"), Some("1s"), Ok(1)),
-            ("a default that is broken", Some("10m1s"), None, Ok(6)),
+            ("a default that is rounded", Some("10m1s"), None, Ok(6)),
             (
                 "too many",
                 Some("1h"),

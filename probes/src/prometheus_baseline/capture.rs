@@ -58,7 +58,7 @@ impl Capture {
             match (Name::try_new(&text), Name::try_new(&format!("{text}_baseline"))) {
                 (Ok(name), Ok(_)) if !query.trim().is_empty() => metrics.push((name, query, unit)),
                 (Ok(_), Ok(_)) => {
-                    check.problems.push(Problem::new(path, "there is nothing to ask"))
+                    check.problems.push(Problem::new(path, "there is nothing to ask"));
                 }
                 (Err(why), _) | (_, Err(why)) => {
                     check.problems.push(Problem::new(path, why.to_string()).at_key());

@@ -210,24 +210,26 @@ mod tests {
 
     #[test]
     fn metrics_are_alike_better_worse_or_cannot_be_compared() {
+        type Expected<'a> = (Option<&'a str>, Option<usize>, Option<i32>);
+        type Row<'a> = (&'a str, &'a [f64], &'a [f64], Better, Expected<'a>);
         use Better::{Higher, Lower};
         let (base, same, more) = (about(100.0, 1), about(100.0, 2), about(130.0, 3));
         let less = about(70.0, 4);
         let (zero, some, few) = (vec![0.0; 60], about(1.0, 5), base[..5].to_vec());
         // Two values in turn for half an hour each: nothing stands alone.
         let slow: Vec<f64> = (0..60).map(|i| if i < 30 { 90.0 } else { 110.0 }).collect();
-        let rows: [(&str, &[f64], &[f64], Better, Option<&str>, Option<usize>, Option<i32>); 9] = [
-            ("alike", &base, &same, Lower, Some("alike"), Some(0), Some(0)),
-            ("slower", &base, &more, Lower, Some("higher"), Some(1), Some(30)),
-            ("faster", &base, &less, Lower, Some("lower"), Some(0), Some(-30)),
-            ("more of it", &base, &more, Higher, Some("higher"), Some(0), Some(-30)),
-            ("less of it", &base, &less, Higher, Some("lower"), Some(1), Some(30)),
-            ("errors where there were none", &zero, &some, Lower, Some("higher"), Some(1), None),
-            ("still none", &zero, &zero, Lower, Some("alike"), Some(0), Some(0)),
-            ("too few", &few, &same, Lower, None, None, None),
-            ("too few that stand alone", &base, &slow, Lower, None, None, Some(0)),
+        let rows: [Row<'_>; 9] = [
+            ("alike", &base, &same, Lower, (Some("alike"), Some(0), Some(0))),
+            ("slower", &base, &more, Lower, (Some("higher"), Some(1), Some(30))),
+            ("faster", &base, &less, Lower, (Some("lower"), Some(0), Some(-30))),
+            ("more of it", &base, &more, Higher, (Some("higher"), Some(0), Some(-30))),
+            ("less of it", &base, &less, Higher, (Some("lower"), Some(1), Some(30))),
+            ("errors where there were none", &zero, &some, Lower, (Some("higher"), Some(1), None)),
+            ("still none", &zero, &zero, Lower, (Some("alike"), Some(0), Some(0))),
+            ("too few", &few, &same, Lower, (None, None, None)),
+            ("too few that stand alone", &base, &slow, Lower, (None, None, Some(0))),
         ];
-        for (row, then, now, better, status, worse, worst) in rows {
+        for (row, then, now, better, (status, worse, worst)) in rows {
             let metric = metric(better);
             let told = read(&[side(&metric[0], Some(then), now)]);
             let expected = status.map(|status| Value::Text(status.to_owned()));

@@ -142,8 +142,8 @@ mod tests {
         }
     }
 
-    fn told(list: Vec<Line>, rules: Rules) -> Readings {
-        let rules = Rules { series: list.len(), ..rules };
+    fn told(list: Vec<Line>, least_spread: f64) -> Readings {
+        let rules = Rules { series: list.len(), least_spread, ..RULES };
         read(&Lines { list, remarks: Vec::new() }, 3600.0, &rules).expect("readings")
     }
 
@@ -163,14 +163,14 @@ mod tests {
             ("too short", short, 0.0, None),
         ];
         for (row, line, least_spread, spike) in rows {
-            let told = told(vec![line], Rules { least_spread, ..RULES });
+            let told = told(vec![line], least_spread);
             assert_eq!(number(&told, "z").map(|z| z > 6.0), spike, "{row}: {told:?}");
             assert_eq!(told.notes.len(), usize::from(spike.is_none()), "{row}: {told:?}");
             assert!(told.get("value").is_some(), "{row}");
         }
-        let drop = told(vec![noisy(0.0)], RULES);
+        let drop = told(vec![noisy(0.0)], 0.0);
         assert!(number(&drop, "lowest_z").is_some_and(|z| z < -6.0), "{drop:?}");
-        let above = told(vec![line("a", |_| 10.0, 15.0)], Rules { least_spread: 1.0, ..RULES });
+        let above = told(vec![line("a", |_| 10.0, 15.0)], 1.0);
         assert_eq!(number(&above, "above"), Some(50.0));
         assert_eq!(number(&above, "points"), Some(56.0));
         assert_eq!(number(&above, "highest"), Some(10.0));
@@ -180,11 +180,11 @@ mod tests {
     fn of_several_the_one_that_stands_out_decides_and_one_untold_leaves_it_open() {
         let noise = noise(5, 61);
         let noisy = |late: f64| line("a", |i| 100.0 + 10.0 * noise[i], late);
-        let both = told(vec![noisy(101.0), noisy(200.0)], RULES);
+        let both = told(vec![noisy(101.0), noisy(200.0)], 0.0);
         assert_eq!(number(&both, "value"), Some(200.0), "{both:?}");
         assert!(number(&both, "z").is_some_and(|z| z > 6.0));
         assert!(number(&both, "lowest_z").is_some_and(|z| z < 6.0));
-        let open = told(vec![noisy(101.0), line("b", |_| 10.0, 50.0)], RULES);
+        let open = told(vec![noisy(101.0), line("b", |_| 10.0, 50.0)], 0.0);
         assert_eq!((number(&open, "z"), open.parts.len()), (None, 2), "{open:?}");
         let lines = Lines { list: vec![noisy(f64::NAN)], remarks: Vec::new() };
         let failure = read(&lines, 3600.0, &RULES).expect_err("no number");

@@ -99,8 +99,9 @@ pub(super) fn read(
 
 /// The slopes of all series, of each kind the highest; growth where the middle values are above zero.
 fn slopes(mut readings: Readings, trends: &[&Trend], rules: &Rules) -> Readings {
-    let kinds: [(&str, &str, fn(&Slope) -> f64); 3] = [
-        ("slope", "growth", |slope| slope.slope),
+    type Kind = (&'static str, &'static str, fn(&Slope) -> f64);
+    let kinds: [Kind; 3] = [
+        ("slope", "growth", |slope| slope.middle),
         ("slope_at_least", "growth_at_least", |slope| slope.low),
         ("slope_at_most", "growth_at_most", |slope| slope.high),
     ];
@@ -126,8 +127,8 @@ fn says(value: f64, told: &Told, rules: &Rules) -> (String, bool) {
     let shown = unit.format(value);
     let per = rules.per.as_secs_f64();
     match &told.trend {
-        Ok(Trend { slope: Slope { slope, low, high }, .. }) => {
-            let [slope, from, to] = [slope, low, high].map(|of| unit.format(of * per));
+        Ok(Trend { slope: Slope { middle, low, high }, .. }) => {
+            let [slope, from, to] = [middle, low, high].map(|of| unit.format(of * per));
             let per = format_duration(rules.per);
             let points = told.points;
             (
@@ -247,6 +248,7 @@ mod tests {
 
     #[test]
     fn growth_is_told_and_what_hides_it_is_not_taken_for_peace() {
+        type Row = (&'static str, Line, Option<Line>, Option<bool>, Option<f64>);
         let short = |mut line: Line, from: usize| {
             line.points.drain(..from);
             line
@@ -254,7 +256,7 @@ mod tests {
         let saw = line("a", |at| (500.0 + 100.0 * (at % 3600.0) / 3600.0) * MIB);
         let one = |started: fn(f64) -> f64| Some(line("a", started));
         let steady = |_: f64| -9_000.0;
-        let rows: [(&str, Line, Option<Line>, Option<bool>, Option<f64>); 8] = [
+        let rows: [Row; 8] = [
             ("it grows", memory("a", 20.0), None, Some(true), None),
             ("it is stable", memory("a", 0.0), None, Some(false), None),
             ("it shrinks", memory("a", -20.0), None, Some(false), None),
