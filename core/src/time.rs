@@ -367,7 +367,9 @@ mod tests {
         ] {
             assert!(bad.parse::<Due>().is_err(), "{bad}");
         }
-        for same in ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h", "T-48h", "H+66h1m", "T-2d6h", "H+1ms"] {
+        for same in
+            ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h", "T-48h", "H+66h1m", "T-2d6h", "H+1ms"]
+        {
             assert_eq!(same.parse::<Due>().unwrap().to_string(), same);
         }
     }

@@ -59,7 +59,7 @@ fn series<'a>(
 /// What a process takes, by the minute: 500 MiB with a ripple of 4 MiB, and `mib` more an hour.
 fn memory(mib: f64) -> impl Fn(f64) -> f64 {
     move |minute| {
-        let ripple = (minute * 2.0 * 7919.0) % 8.0 - 4.0;
+        let ripple = 8.0 * ((minute * 2.0 * 7919.0) % 97.0) / 97.0 - 4.0;
         (500.0 + mib * minute / 60.0 + ripple) * MIB
     }
 }
@@ -127,9 +127,6 @@ async fn memory_grows_or_is_stable_or_nothing_can_be_told() {
         assert_eq!(failure.cause, cause, "{row}: {failure}");
     }
     let stable = asked("stable_bytes", None, 1);
-    prometheus.freeze();
-    assert_eq!(look(&url, &stable).await.expect_err("frozen").cause, Cause::Timeout);
-    prometheus.thaw();
     prometheus.stop();
     assert_eq!(look(&url, &stable).await.expect_err("stopped").cause, Cause::Refused);
 }
