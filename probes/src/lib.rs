@@ -33,12 +33,17 @@ pub mod postgres_archiver;
 pub mod postgres_replication;
 pub mod probe;
 pub mod prometheus;
+
+pub mod prometheus_baseline;
+pub mod prometheus_spike;
+pub mod prometheus_trend;
 pub mod redirects;
 pub mod redis_replication;
 pub mod registry;
 mod replication;
 pub mod secret;
 pub mod sql;
+mod statistics;
 pub mod strict;
 pub mod tcp;
 pub mod tls;
@@ -72,6 +77,9 @@ pub fn builtin() -> Registry {
         .with::<postgres_archiver::PostgresArchiver>()
         .with::<postgres_replication::PostgresReplication>()
         .with::<prometheus::Prometheus>()
+        .with::<prometheus_baseline::PrometheusBaseline>()
+        .with::<prometheus_spike::PrometheusSpike>()
+        .with::<prometheus_trend::PrometheusTrend>()
         .with::<redirects::Redirects>()
         .with::<redis_replication::RedisReplication>()
         .with::<sql::Sql>()

@@ -113,6 +113,14 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
         format: SchemaFormat,
     },
+    /// Keep what a Prometheus says of one place, mostly staging, to hold production against it.
+    Baseline {
+        /// What to do.
+        #[command(subcommand)]
+        command: BaselineCommand,
+    },
+    /// Print the JSON Schema of launch files.
+    Schema,
     /// Show a whole launch on this machine: gates, a breach, a rollback. Installs nothing, needs nothing.
     Demo {
         /// Do not wait for the reader; end within a minute.
@@ -423,6 +431,50 @@ pub struct SnapshotDns {
     /// How to print it.
     #[arg(long, value_enum, default_value_t = SnapshotFormat::Zone)]
     pub format: SnapshotFormat,
+    /// How long it may take.
+    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    pub timeout: std::time::Duration,
+}
+
+/// `baseline …`.
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Ask a Prometheus what named queries yielded over a while, and write it to a file that the probe
+    /// `prometheus_baseline` reads. All of them, or nothing.
+    #[command(
+        after_help = "Exit codes: 0 written, 2 a query yields nothing that can be compared with, 3 a mistake in the \
+                            command or a file that is there already, 4 Prometheus cannot be reached, 5 internal error."
+    )]
+    Capture(Box<BaselineCapture>),
+}
+
+/// `baseline capture`.
+#[derive(Debug, Args)]
+pub struct BaselineCapture {
+    /// The Prometheus, with its prefix and without `/api/v1`.
+    #[arg(long)]
+    pub url: String,
+    /// More of the source, as in a launch file: `bearer.env=TOKEN`, `basic.user=ops`, `ca_file=ca.pem`.
+    #[arg(long = "source", value_name = "KEY=VALUE")]
+    pub source: Vec<String>,
+    /// A query that yields one series, by the name that it is compared under, such as `throughput=sum(rate(hits[1m]))`.
+    #[arg(long = "metric", required = true, value_name = "NAME=QUERY")]
+    pub metrics: Vec<String>,
+    /// What a metric counts: `p95=time`; of one (if not given), percent, time (in seconds), bytes and `per_second`.
+    #[arg(long = "unit", value_name = "NAME=UNIT")]
+    pub units: Vec<String>,
+    /// Over how long.
+    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    pub over: String,
+    /// How far apart the values are; the 120th part of --over if not given. As long as the queries' own windows, or longer.
+    #[arg(long, value_name = "DURATION")]
+    pub step: Option<String>,
+    /// Up to when: an instant, or how long ago; now if not given.
+    #[arg(long, value_name = "WHEN")]
+    pub to: Option<When>,
+    /// The file to write. One that is there already is left as it is.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
     /// How long it may take.
     #[arg(long, default_value = "30s", value_parser = parse_duration)]
     pub timeout: std::time::Duration,

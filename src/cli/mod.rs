@@ -2,6 +2,7 @@
 
 pub mod args;
 mod audit;
+mod baseline;
 mod client;
 mod exit;
 mod manual;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{AuditCommand, Cli, Command, SnapshotCommand};
+use self::args::{AuditCommand, BaselineCommand, Cli, Command, SnapshotCommand};
 use self::exit::{Exit, Failed};
 use self::terminal::Terminal;
 use crate::demo::{self, Pace};
@@ -84,6 +85,10 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
             snapshot::dns(args, terminal).await
         }
         Command::Schema { format } => Ok(offline::print_schema(format, terminal)),
+        Command::Baseline { command: BaselineCommand::Capture(args) } => {
+            baseline::capture(*args, terminal).await
+        }
+        Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => people::sign(args, terminal).await,
         Command::Waive(args) => people::waive(args, terminal).await,

@@ -69,7 +69,8 @@ pub(super) async fn probe(args: Probe, terminal: Terminal) -> Result<Exit, Faile
     }
 }
 
-fn told_problems(problems: &[Problem]) -> Failed {
+/// Problems in what was given, each with its place.
+pub(super) fn told_problems(problems: &[Problem]) -> Failed {
     let lines: Vec<String> = problems
         .iter()
         .map(|p| {
@@ -85,7 +86,7 @@ fn told_problems(problems: &[Problem]) -> Failed {
 }
 
 /// Reads `a.b=value` pairs into settings; a value is YAML, so that lists and numbers can be given.
-fn settings(pairs: &[String]) -> Result<Value, Failed> {
+pub(super) fn settings(pairs: &[String]) -> Result<Value, Failed> {
     let mut settings = Value::Object(serde_json::Map::new());
     for pair in pairs {
         let (key, text) = pair.split_once('=').ok_or_else(|| {

@@ -1,7 +1,8 @@
 //! How fast something grows, from a few samples over days: the median of the slopes between all pairs.
 //!
-//! Source: Theil (1950) and Sen (1968), "Estimates of the regression coefficient based on Kendall's tau". Up to 29 % of the
-//! samples may be wild (a log that was rotated, a dump that came and went) without moving it far.
+//! Up to 29 % of the samples may be wild (a log that was rotated, a dump that came and went) without moving it far.
+
+use crate::statistics;
 
 /// The slope through `samples` of (seconds, value), in units per second. Nothing for fewer than `least` samples, or when they
 /// span less than `span` seconds.
@@ -11,23 +12,7 @@ pub fn slope(samples: &[(f64, f64)], least: usize, span: f64) -> Option<f64> {
     if samples.len() < least.max(2) || last - first < span {
         return None;
     }
-    let mut slopes: Vec<f64> = samples
-        .iter()
-        .enumerate()
-        .flat_map(|(i, (at, value))| {
-            samples[i + 1..].iter().filter_map(move |(later, then)| {
-                let slope = (then - value) / (later - at);
-                slope.is_finite().then_some(slope)
-            })
-        })
-        .collect();
-    slopes.sort_by(f64::total_cmp);
-    let middle = slopes.len() / 2;
-    match slopes.len() {
-        0 => None,
-        even if even % 2 == 0 => Some(f64::midpoint(slopes[middle - 1], slopes[middle])),
-        _ => Some(slopes[middle]),
-    }
+    statistics::median_slope(samples)
 }
 
 #[cfg(test)]

@@ -99,6 +99,11 @@ impl Access {
         format!("{host}:{}", self.url.port_or_known_default().unwrap_or_default())
     }
 
+    /// The address, without a password.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The address of `path` below this one.
     pub(super) fn below(&self, path: &str) -> Url {
         let mut url = self.url.clone();

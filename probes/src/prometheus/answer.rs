@@ -79,11 +79,96 @@ struct Series {
     value: Option<(f64, String)>,
 }
 
-/// Reads the answer to `query`.
+/// One series' values over a range.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ranged {
+    pub(super) labels: Labels,
+    /// Instants, in seconds since 1970 by the source's clock, and values, which may be NaN or infinite.
+    pub(super) values: Vec<(f64, f64)>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RangedSeries {
+    #[serde(default)]
+    metric: Labels,
+    #[serde(default)]
+    values: Vec<(f64, String)>,
+    #[serde(default)]
+    histograms: Vec<serde::de::IgnoredAny>,
+}
+
+/// Why an answer to `query` cannot be used.
+fn bad(answer: &Answer, query: &str, why: &str) -> Failure {
+    Failure::new(Cause::BadResponse, format!("{}: {why} (asked: {query})", answer.from))
+}
+
+/// Refuses more series than are read.
+fn few(count: usize, answer: &Answer, query: &str) -> Result<(), Failure> {
+    if count > MAX_SERIES {
+        let message = format!("{}: more than {MAX_SERIES} series (asked: {query})", answer.from);
+        return Err(Failure::new(Cause::TooManySeries, message));
+    }
+    Ok(())
+}
+
+/// Reads the answer to `query` at an instant.
 ///
 /// # Errors
 /// A query that is refused, a source that cannot answer now, an answer that is incomplete or none of Prometheus.
 pub(super) fn read(answer: &Answer, query: &str) -> Result<Samples, Failure> {
+    let bad = |why: &str| bad(answer, query, why);
+    let (data, remarks) = opened(answer, query)?;
+    let series = match data.result_type.as_str() {
+        "vector" => serde_json::from_value::<Vec<Series>>(data.result),
+        "scalar" => serde_json::from_value(data.result)
+            .map(|value| vec![Series { metric: Labels::new(), value: Some(value) }]),
+        other => return Err(bad(&format!("a {other} is no instant value"))),
+    };
+    let series = series.map_err(|_| bad("samples that cannot be read"))?;
+    few(series.len(), answer, query)?;
+    let mut list = Vec::with_capacity(series.len());
+    for Series { metric, value } in series {
+        let Some((at, text)) = value else {
+            return Err(bad("a native histogram is no number: ask for a quantile or a fraction"));
+        };
+        let value = text.parse().map_err(|_| bad("a sample that is no number"))?;
+        list.push(Sample { labels: metric, at, value });
+    }
+    Ok(Samples { list, remarks })
+}
+
+/// Reads the answer to `query` over a range, and what the source remarks on it.
+///
+/// # Errors
+/// See [`read`].
+pub(super) fn read_range(
+    answer: &Answer,
+    query: &str,
+) -> Result<(Vec<Ranged>, Vec<String>), Failure> {
+    let bad = |why: &str| bad(answer, query, why);
+    let (data, remarks) = opened(answer, query)?;
+    if data.result_type != "matrix" {
+        return Err(bad(&format!("a {} is no range of values", data.result_type)));
+    }
+    let series: Vec<RangedSeries> =
+        serde_json::from_value(data.result).map_err(|_| bad("samples that cannot be read"))?;
+    few(series.len(), answer, query)?;
+    let mut list = Vec::with_capacity(series.len());
+    for RangedSeries { metric, values, histograms } in series {
+        if !histograms.is_empty() {
+            return Err(bad("a native histogram is no number: ask for a quantile or a fraction"));
+        }
+        let number = |(at, text): (f64, String)| text.parse().map(|value| (at, value));
+        let values: Result<Vec<_>, std::num::ParseFloatError> =
+            values.into_iter().map(number).collect();
+        let values = values.map_err(|_| bad("a sample that is no number"))?;
+        list.push(Ranged { labels: metric, values });
+    }
+    Ok((list, remarks))
+}
+
+/// What lies within the envelope of an answer, and the source's remarks on it.
+fn opened(answer: &Answer, query: &str) -> Result<(Data, Vec<String>), Failure> {
     let from = &answer.from;
     let Ok(envelope) = serde_json::from_slice::<Envelope>(&answer.body) else {
         return Err(unreadable(answer));
@@ -102,29 +187,8 @@ pub(super) fn read(answer: &Answer, query: &str) -> Result<Samples, Failure> {
         let message = format!("{from} warns of its own answer: {warnings} (asked: {query})");
         return Err(Failure::new(Cause::Partial, message));
     }
-    let bad =
-        |why: &str| Failure::new(Cause::BadResponse, format!("{from}: {why} (asked: {query})"));
-    let Some(data) = envelope.data else { return Err(bad("an answer without data")) };
-    let series = match data.result_type.as_str() {
-        "vector" => serde_json::from_value::<Vec<Series>>(data.result),
-        "scalar" => serde_json::from_value(data.result)
-            .map(|value| vec![Series { metric: Labels::new(), value: Some(value) }]),
-        other => return Err(bad(&format!("a {other} is no instant value"))),
-    };
-    let series = series.map_err(|_| bad("samples that cannot be read"))?;
-    if series.len() > MAX_SERIES {
-        let message = format!("{from}: more than {MAX_SERIES} series (asked: {query})");
-        return Err(Failure::new(Cause::TooManySeries, message));
-    }
-    let mut list = Vec::with_capacity(series.len());
-    for Series { metric, value } in series {
-        let Some((at, text)) = value else {
-            return Err(bad("a native histogram is no number: ask for a quantile or a fraction"));
-        };
-        let value = text.parse().map_err(|_| bad("a sample that is no number"))?;
-        list.push(Sample { labels: metric, at, value });
-    }
-    Ok(Samples { list, remarks: envelope.infos })
+    let data = envelope.data.ok_or_else(|| bad(answer, query, "an answer without data"))?;
+    Ok((data, envelope.infos))
 }
 
 fn busy(status: StatusCode) -> bool {
@@ -231,6 +295,34 @@ mod tests {
         for (row, status, body, expected) in rows {
             let got = read(&answer(status, &body), "q");
             let got = got.map(|s| s.list.iter().map(|s| s.value).collect::<Vec<_>>());
+            assert_eq!(got.map_err(|f| f.cause), expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_values_or_say_why_not() {
+        let matrix = |inside: &str| {
+            format!(
+                r#"{{"status":"success","data":{{"resultType":"matrix","result":[{inside}]}}}}"#
+            )
+        };
+        let rows = [
+            ("two", matrix(r#"{"metric":{"a":"b"},"values":[[1,"2"],[2.5,"3"]]}"#), Ok(2)),
+            ("none", matrix(""), Ok(0)),
+            ("no values", matrix(r#"{"metric":{}}"#), Ok(0)),
+            ("no number", matrix(r#"{"values":[[1,"x"]]}"#), Err(Cause::BadResponse)),
+            ("a native histogram", matrix(r#"{"histograms":[[1,{}]]}"#), Err(Cause::BadResponse)),
+            (
+                "an instant",
+                r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#.into(),
+                Err(Cause::BadResponse),
+            ),
+            ("no data", r#"{"status":"success"}"#.into(), Err(Cause::BadResponse)),
+            ("partial", r#"{"status":"success","warnings":["w"]}"#.into(), Err(Cause::Partial)),
+        ];
+        for (row, body, expected) in rows {
+            let got = read_range(&answer(200, &body), "q");
+            let got = got.map(|(list, _)| list.iter().map(|series| series.values.len()).sum());
             assert_eq!(got.map_err(|f| f.cause), expected, "{row}");
         }
     }

@@ -17,7 +17,7 @@ use crate::metrics::selector::{Op, Selector};
 use crate::metrics::share;
 
 /// The largest answer to one query, in bytes.
-const MAX_ANSWER: usize = 8 * 1024 * 1024;
+pub(super) const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A look in progress.
 pub(super) struct Look<'a> {
@@ -31,16 +31,16 @@ pub(super) struct Look<'a> {
 }
 
 /// The instant that everything is asked for.
-struct Instant {
+pub(super) struct Instant {
     /// In seconds since 1970, by the source's clock.
-    at: f64,
+    pub(super) at: f64,
     /// When the newest sample was taken, if it was asked for.
     newest: Option<f64>,
 }
 
 impl Instant {
     /// Says when the readings were true, and how old that is.
-    fn stamp(&self, readings: Readings, now: Timestamp) -> Result<Readings, Failure> {
+    pub(super) fn stamp(&self, readings: Readings, now: Timestamp) -> Result<Readings, Failure> {
         let readings = match self.newest {
             Some(newest) => readings.number("age", (self.at - newest).max(0.0)),
             None => readings,
@@ -162,7 +162,7 @@ impl Look<'_> {
     }
 
     /// Finds the instant: the source's own now, at which these series, if given, have a sample that is young enough.
-    async fn instant(&self, series: Option<&Selector>) -> Result<Instant, Failure> {
+    pub(super) async fn instant(&self, series: Option<&Selector>) -> Result<Instant, Failure> {
         let Some(series) = series else {
             let now = self.ask("time()", None).await?;
             let at = now.list.first().map(|s| s.at);

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 mod answer;
 pub(crate) mod api;
+pub(crate) mod history;
 mod look;
 mod question;
 pub(crate) mod settings;
@@ -21,7 +22,7 @@ use launchgate_core::time::format_duration;
 use crate::metrics::selector::Selector;
 use crate::metrics::share::MIN_EVENTS;
 use crate::probe::{Context, Probe};
-use access::{Access, Given};
+use access::Access;
 use settings::Check;
 pub use settings::{ErrorRateSettings, LatencySettings, Settings, Source, SourceKind, UnitSetting};
 
@@ -103,10 +104,8 @@ min_events: 300
         let max_age =
             check.duration("max_age", settings.max_age.as_deref(), Duration::from_mins(2));
         let question = question(&settings, &mut check);
-        let SourceKind::Prometheus = settings.source.kind;
-        let Source { url, bearer, basic, headers, ca_file, .. } = settings.source;
-        let given = Given { url, bearer, basic, headers, ca_file };
-        let access = given.check(&KeyPath::root().entry("source"), &mut check.problems);
+        let at = KeyPath::root().entry("source");
+        let access = settings.source.given().check(&at, &mut check.problems);
         match (access, question) {
             (Some(access), Some(question)) if check.problems.is_empty() => {
                 Ok(Self { access, question, max_age })

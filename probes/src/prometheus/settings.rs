@@ -8,9 +8,9 @@ use launchgate_core::problem::{KeyPath, Problem};
 use launchgate_core::reading::{ReadingSpec, ReadingType, Unit};
 use launchgate_core::time::parse_duration;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::access::Basic;
+use super::access::{Basic, Given};
 use crate::metrics::selector::Selector;
 use crate::secret::{Credential, TextOrCredential};
 
@@ -72,6 +72,14 @@ pub struct Source {
     pub ca_file: Option<PathBuf>,
 }
 
+impl Source {
+    /// What is to be checked.
+    pub(crate) fn given(self) -> Given {
+        let Self { kind: SourceKind::Prometheus, url, bearer, basic, headers, ca_file } = self;
+        Given { url, bearer, basic, headers, ca_file }
+    }
+}
+
 /// The kind of a source of metrics.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -81,7 +89,7 @@ pub enum SourceKind {
 }
 
 /// What a number counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitSetting {
     /// A plain number.

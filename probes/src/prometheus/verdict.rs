@@ -64,7 +64,7 @@ pub(super) fn values(samples: &Samples, expected: usize, unit: Unit) -> Result<R
 }
 
 /// A series by its labels, as people read them.
-fn name(labels: &Labels) -> String {
+pub(super) fn name(labels: &Labels) -> String {
     let metric = labels.get("__name__").map_or("", String::as_str);
     let inside: Vec<String> = labels
         .iter()
