@@ -119,8 +119,6 @@ pub enum Command {
         #[command(subcommand)]
         command: BaselineCommand,
     },
-    /// Print the JSON Schema of launch files.
-    Schema,
     /// Show a whole launch on this machine: gates, a breach, a rollback. Installs nothing, needs nothing.
     Demo {
         /// Do not wait for the reader; end within a minute.

@@ -88,7 +88,6 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Baseline { command: BaselineCommand::Capture(args) } => {
             baseline::capture(*args, terminal).await
         }
-        Command::Schema => Ok(offline::print_schema(terminal)),
         Command::Report(args) => online::report(args, terminal).await,
         Command::Sign(args) => people::sign(args, terminal).await,
         Command::Waive(args) => people::waive(args, terminal).await,

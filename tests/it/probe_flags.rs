@@ -21,18 +21,23 @@ async fn look(settings: &Value, memory: Option<Value>) -> Result<Readings, Failu
     probe.observe(&cx).await
 }
 
-fn truth(settings: &Value, readings: &Readings, text: &str) -> Truth {
+/// What an expectation says; nothing when it cannot tell.
+fn truth(settings: &Value, readings: &Readings, text: &str) -> Option<bool> {
     let probe = launchgate_probes::builtin().build("flags", settings.clone()).expect("settings");
-    Expectation::compile(text, &probe.readings()).expect(text).evaluate(readings).truth
+    match Expectation::compile(text, &probe.readings()).expect(text).evaluate(readings).truth {
+        Truth::True => Some(true),
+        Truth::False => Some(false),
+        Truth::Unknown(_) => None,
+    }
 }
 
 /// What `all_off == true` is, and whether a list names the flag `f`, as it should.
-async fn judge(row: &str, settings: Value, all_off: Truth, list: Option<&str>) {
+async fn judge(row: &str, settings: Value, all_off: Option<bool>, list: Option<&str>) {
     let readings = look(&settings, None).await.unwrap_or_else(|f| panic!("{row}: {f}"));
     assert_eq!(truth(&settings, &readings, "all_off == true"), all_off, "{row}: {readings:?}");
     if let Some(list) = list {
         let named = truth(&settings, &readings, &format!("{list} contains \"f\""));
-        assert_eq!(named, Truth::True, "{row}: {readings:?}");
+        assert_eq!(named, Some(true), "{row}: {readings:?}");
     }
 }
 
@@ -57,11 +62,11 @@ async fn flagds_definitions_prove_that_a_flag_is_off() {
     let none = json!({});
     let split = json!({"fractional": [["on", 1], ["off", 99]]});
     let rows = [
-        ("off", flagd("ENABLED", "off", &none), Truth::True, None),
-        ("on", flagd("ENABLED", "on", &none), Truth::False, Some("on")),
-        ("off for most", flagd("ENABLED", "off", &split), Truth::False, Some("rollout")),
-        ("disabled", flagd("DISABLED", "off", &none), Truth::Unknown, Some("unknown")),
-        ("not there", r#"{"flags":{}}"#.to_owned(), Truth::Unknown, Some("unknown")),
+        ("off", flagd("ENABLED", "off", &none), Some(true), None),
+        ("on", flagd("ENABLED", "on", &none), Some(false), Some("on")),
+        ("off for most", flagd("ENABLED", "off", &split), Some(false), Some("rollout")),
+        ("disabled", flagd("DISABLED", "off", &none), None, Some("unknown")),
+        ("not there", r#"{"flags":{}}"#.to_owned(), None, Some("unknown")),
     ];
     for (row, text, all_off, list) in rows {
         let file = folder.write("flags.json", &text);
@@ -74,7 +79,7 @@ async fn flagds_definitions_prove_that_a_flag_is_off() {
     let file = folder.write("disabled.json", &flagd("DISABLED", "on", &none));
     let declared = json!({"name": "f", "code_default": false});
     let settings = json!({"flagd": {"file": file}, "flags": [declared]});
-    judge("disabled, and off in the code", settings, Truth::True, None).await;
+    judge("disabled, and off in the code", settings, Some(true), None).await;
     for (row, text, cause) in [
         ("empty", "", Cause::NoData),
         ("half of it", "{\"flags\":", Cause::BadResponse),
@@ -93,13 +98,13 @@ async fn a_definition_that_changes_between_two_looks_is_told() {
     let write = |targeting: Value| folder.write("f.json", &flagd("ENABLED", "off", &targeting));
     let settings = json!({"flagd": {"file": write(json!({}))}, "flags": [{"name": "f"}]});
     let first = look(&settings, None).await.expect("readings");
-    assert_eq!(truth(&settings, &first, "changed == false"), Truth::Unknown, "nothing before");
+    assert_eq!(truth(&settings, &first, "changed == false"), None, "nothing before");
     let second = look(&settings, first.memory.clone()).await.expect("readings");
-    assert_eq!(truth(&settings, &second, "changed == false"), Truth::True);
+    assert_eq!(truth(&settings, &second, "changed == false"), Some(true));
     write(json!({"if": [true, "on", "off"]}));
     let third = look(&settings, second.memory.clone()).await.expect("readings");
-    assert_eq!(truth(&settings, &third, "changed == false"), Truth::False);
-    assert_eq!(truth(&settings, &third, "all_off == true"), Truth::False);
+    assert_eq!(truth(&settings, &third, "changed == false"), Some(false));
+    assert_eq!(truth(&settings, &third, "all_off == true"), Some(false));
 }
 
 /// Answers by the shapes of <https://github.com/open-feature/protocol/blob/main/service/openapi.yaml>.
@@ -137,13 +142,13 @@ async fn ofrep_is_asked_for_many_users() {
     let (server, folder) = (Canned::start(ofrep), TempDir::new("ofrep"));
     let of = |path: &str| json!({"ofrep": {"url": format!("{}/{path}", server.url())}, "flags": [{"name": "f"}]});
     let rows = [
-        ("off", Truth::True, None),
-        ("on", Truth::False, Some("on")),
-        ("split", Truth::False, Some("rollout")),
-        ("lucky", Truth::False, Some("rollout")),
-        ("code", Truth::Unknown, Some("unknown")),
-        ("unknown", Truth::Unknown, Some("unknown")),
-        ("broken", Truth::Unknown, Some("unknown")),
+        ("off", Some(true), None),
+        ("on", Some(false), Some("on")),
+        ("split", Some(false), Some("rollout")),
+        ("lucky", Some(false), Some("rollout")),
+        ("code", None, Some("unknown")),
+        ("unknown", None, Some("unknown")),
+        ("broken", None, Some("unknown")),
     ];
     for (path, all_off, list) in rows {
         judge(path, of(path), all_off, list).await;
@@ -151,7 +156,7 @@ async fn ofrep_is_asked_for_many_users() {
     let mut open = of("open");
     refused("no token", open.clone(), Cause::Auth).await;
     open["ofrep"]["bearer"] = json!({"file": folder.write("token", "hunter2\n")});
-    judge("with a token", open.clone(), Truth::True, None).await;
+    judge("with a token", open.clone(), Some(true), None).await;
     open["ofrep"]["bearer"] = json!({"file": folder.join("gone")});
     refused("a token that is not there", open, Cause::Auth).await;
     refused("not for us", of("closed"), Cause::Auth).await;
@@ -210,19 +215,19 @@ async fn unleash_turns_on_what_has_no_strategy() {
         settings
     };
     let rows = [
-        ("off", Truth::True, None),
-        ("empty", Truth::False, Some("on")),
-        ("half", Truth::False, Some("rollout")),
+        ("off", Some(true), None),
+        ("empty", Some(false), Some("on")),
+        ("half", Some(false), Some("rollout")),
     ];
     for (case, all_off, list) in rows {
         judge(case, client(case), all_off, list).await;
         judge(case, admin(case), all_off, list).await;
     }
-    judge("not among them", client("other"), Truth::Unknown, Some("unknown")).await;
-    judge("not there", admin("gone"), Truth::Unknown, Some("unknown")).await;
+    judge("not among them", client("other"), None, Some("unknown")).await;
+    judge("not there", admin("gone"), None, Some("unknown")).await;
     let mut elsewhere = admin("off");
     elsewhere["unleash"]["environment"] = json!("staging");
-    judge("another environment", elsewhere, Truth::Unknown, Some("unknown")).await;
+    judge("another environment", elsewhere, None, Some("unknown")).await;
     refused("a page", client("page"), Cause::BadResponse).await;
     let mut wrong = client("off");
     wrong["unleash"]["token"] = json!({"file": folder.write("wrong", "hunter1")});
@@ -236,7 +241,7 @@ async fn any_json_is_read_by_its_pointers() {
         (200, flags.to_string())
     });
     let of = |pointer: &str| json!({"json": {"url": server.url()}, "flags": [{"name": "f", "pointer": pointer}]});
-    judge("off", of("/flags/0/on"), Truth::True, None).await;
-    judge("on", of("/flags/1/on"), Truth::False, Some("on")).await;
-    judge("not there", of("/flags/2/on"), Truth::Unknown, Some("unknown")).await;
+    judge("off", of("/flags/0/on"), Some(true), None).await;
+    judge("on", of("/flags/1/on"), Some(false), Some("on")).await;
+    judge("not there", of("/flags/2/on"), None, Some("unknown")).await;
 }

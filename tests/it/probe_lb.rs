@@ -79,7 +79,7 @@ async fn haproxys_backends_are_up_down_out_of_service_missing_or_unchecked() {
     let blind =
         judge(by_socket(&rig, "blind", &["web1"]), &["all_healthy == true", "healthy >= 0"]);
     let blind = blind.await.expect("an answer");
-    assert_eq!(blind, [Truth::Unknown, Truth::Unknown], "nobody checks it");
+    assert!(blind.iter().all(|t| matches!(t, Truth::Unknown(_))), "nobody checks it: {blind:?}");
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn envoys_hosts_are_healthy_when_no_flag_says_otherwise() {
     holds("down", of(&failed, "shop"), &down).await;
     let odd = admin(json!({"eds_health_status": "SPLENDID"}));
     let truths = judge(of(&odd, "shop"), &["all_healthy == true"]).await.expect("an answer");
-    assert_eq!(truths, [Truth::Unknown], "a word that is not known");
+    assert!(matches!(truths[..], [Truth::Unknown(_)]), "a word that is not known: {truths:?}");
     let failure = judge(of(&good, "shap"), &[]).await.expect_err("no such cluster");
     assert_eq!(failure.cause, Cause::NoData, "{failure}");
     let mut below = of(&good, "shop");
@@ -232,7 +232,7 @@ async fn any_list_in_json_is_read_by_its_pointers() {
     holds("healthy", of("/good"), &["all_healthy == true", "healthy == 2"]).await;
     holds("draining", of("/draining"), &["all_healthy == false", "down == [\"i-2\"]"]).await;
     let truths = judge(of("/odd"), &["all_healthy == true"]).await.expect("an answer");
-    assert_eq!(truths, [Truth::Unknown]);
+    assert!(matches!(truths[..], [Truth::Unknown(_)]), "{truths:?}");
     let rows = [
         ("/empty", Cause::NoData),
         ("/closed", Cause::Auth),
