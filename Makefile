@@ -1,5 +1,5 @@
 # Two commands: `make demo` shows the whole loop with nothing installed, `make test` installs what the tests need and runs them.
-.PHONY: demo test lint bench install-rigs simulate
+.PHONY: demo test lint bench install-rigs simulate fuzz
 
 demo:
 	cargo run --quiet -- demo
@@ -23,3 +23,7 @@ bench:
 simulate:
 	cargo test --release -p launchgate-core --test simulation -- --nocapture
 	tests/mutants.sh
+
+# Arbitrary bytes for every parser: FUZZ_SECONDS=n says for how long each, FUZZ_TARGET=name which ones.
+fuzz:
+	fuzz/run.sh

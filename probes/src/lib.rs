@@ -17,6 +17,9 @@ pub mod dns_propagation;
 pub mod dns_snapshot;
 pub mod exec;
 pub mod filesystem;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod grpc;
 pub mod guard;
 pub mod hsts;
