@@ -1,5 +1,5 @@
 # Two commands: `make demo` shows the whole loop with nothing installed, `make test` installs what the tests need and runs them.
-.PHONY: demo test lint bench install-rigs simulate dist-assets deb
+.PHONY: demo test lint bench install-rigs simulate fuzz dist-assets deb
 
 demo:
 	cargo run --quiet -- demo
@@ -36,3 +36,7 @@ dist-assets:
 # A Debian package, by `cargo install cargo-deb`.
 deb: dist-assets
 	cargo deb --locked --no-build
+
+# Arbitrary bytes for every parser: FUZZ_SECONDS=n says for how long each, FUZZ_TARGET=name which ones.
+fuzz:
+	fuzz/run.sh

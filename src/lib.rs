@@ -10,6 +10,9 @@ pub mod daemon;
 pub mod demo;
 pub mod engine;
 pub mod executor;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod launch;
 #[cfg(test)]

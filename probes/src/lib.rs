@@ -18,6 +18,9 @@ pub mod dns_snapshot;
 pub mod exec;
 pub mod filesystem;
 pub mod flags;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod grpc;
 pub mod guard;
 pub mod hsts;

@@ -1,5 +1,8 @@
 //! What the kinds that look at replication share: how replicas are listed, how long they are given, how shares are told.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! the probe takes at young series and sparse scrapes.
 
 mod question;
-mod range;
+pub(crate) mod range;
 
 use std::path::Path;
 use std::time::Duration;

@@ -10,7 +10,7 @@ pub(super) fn password(credentials: &str) -> Option<String> {
 }
 
 /// Reads base64 in the standard alphabet, with or without padding.
-fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     if text.len() > MAX {
         return None;

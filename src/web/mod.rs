@@ -4,7 +4,7 @@
 mod api;
 mod audit;
 pub mod auth;
-mod basic;
+pub(crate) mod basic;
 mod error;
 mod events;
 mod gate;

@@ -41,7 +41,10 @@ fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
 }
 
 fn sources() -> Vec<(String, String)> {
-    ["core", "probes", "src", "tests"].iter().flat_map(|folder| files(folder, "rs")).collect()
+    ["core", "fuzz", "probes", "src", "tests"]
+        .iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .collect()
 }
 
 /// The lines that are no comments.
@@ -171,6 +174,7 @@ fn no_file_is_forgotten() {
         "src/main.rs",
         "tests/it/main.rs",
         "core/benches/apply.rs",
+        "fuzz/src/main.rs",
         "core/tests/simulation/main.rs",
     ];
     let mut reached: BTreeSet<String> = roots.iter().map(ToString::to_string).collect();

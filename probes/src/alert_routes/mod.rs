@@ -2,6 +2,8 @@
 //!
 //! It walks the routes of the configuration that runs, as Alertmanager does, and sends nothing (see `alert_drill`).
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod tree;
 mod verdict;
 

@@ -3,6 +3,8 @@
 //! Silence is believed only of a source that could speak: rules are loaded and work, or an alert that always fires is
 //! there. It neither silences nor acknowledges anything.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod matcher;
 pub(crate) mod rules;
 pub(crate) mod server;

@@ -170,7 +170,7 @@ fn of<T: serde::de::DeserializeOwned>(server: &str, json: &[u8]) -> Result<T, Fa
 }
 
 /// Reads a list of backups.
-fn read(server: &str, json: &[u8]) -> Result<Listing, Failure> {
+pub(super) fn read(server: &str, json: &[u8]) -> Result<Listing, Failure> {
     let listed: Vec<Listed> = of(server, json)?;
     let backup = |listed: Listed| {
         let state = match listed.status.as_str() {
@@ -197,7 +197,7 @@ fn epoch(value: &Value) -> Option<Timestamp> {
 }
 
 /// Whether Barman says that all is well, and what it says that is not.
-fn checked(server: &str, answer: &Answer) -> Result<(bool, Vec<String>), Failure> {
+pub(super) fn checked(server: &str, answer: &Answer) -> Result<(bool, Vec<String>), Failure> {
     if !matches!(answer.code, 0 | 1) {
         return Err(answer.failed(Cause::ProbeError));
     }
@@ -214,7 +214,7 @@ fn checked(server: &str, answer: &Answer) -> Result<(bool, Vec<String>), Failure
 }
 
 /// Adds to a backup where its WAL begins and ends.
-fn shown(server: &str, json: &[u8], backup: &mut Backup) -> Result<(), Failure> {
+pub(super) fn shown(server: &str, json: &[u8], backup: &mut Backup) -> Result<(), Failure> {
     let base = of::<Shown>(server, json)?.base_backup_information;
     backup.start = base.begin_time_timestamp.as_ref().and_then(epoch);
     (backup.wal_start, backup.wal_stop) = (base.begin_wal, base.end_wal);
@@ -223,7 +223,7 @@ fn shown(server: &str, json: &[u8], backup: &mut Backup) -> Result<(), Failure> 
 
 /// Reads a list of files, one path a line, which is Barman's record. Where its files can be seen from here, one that is
 /// not there does not count, and the furthest tells when it came.
-fn segments(files: &str, size: u64) -> Archive {
+pub(super) fn segments(files: &str, size: u64) -> Archive {
     let mut archive = Archive::new(size);
     let mut listed = Vec::new();
     for path in files.lines().map(str::trim) {

@@ -152,7 +152,7 @@ fn complaint(log: &str) -> (Cause, Option<String>) {
 }
 
 /// Reads a list of archives, and the sizes of some. Those of one host answer for themselves.
-fn read(settings: &BorgSettings, list: &[u8], sizes: &[u8]) -> Result<Listing, Failure> {
+pub(super) fn read(settings: &BorgSettings, list: &[u8], sizes: &[u8]) -> Result<Listing, Failure> {
     let parse = |json: &[u8]| {
         let archives: Result<Archives, _> = serde_json::from_slice(json);
         archives.map(|a| a.archives).map_err(|e| tool::odd(NAME, e))

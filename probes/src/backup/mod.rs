@@ -10,6 +10,8 @@ mod capacity;
 mod dated;
 mod fetch;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod judge;
 mod listing;
 mod pattern;

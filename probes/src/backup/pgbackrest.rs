@@ -154,8 +154,8 @@ struct Archived {
 
 /// What `info` says: the list, and where the WAL of each repository is archived.
 #[derive(Debug, Default)]
-struct Told {
-    listing: Listing,
+pub(super) struct Told {
+    pub(super) listing: Listing,
     archives: BTreeMap<u32, String>,
 }
 
@@ -193,7 +193,7 @@ pub(super) async fn list(settings: &PgBackRestSettings, cx: &Context) -> Result<
 }
 
 /// Reads what `info` says.
-fn read(settings: &PgBackRestSettings, json: &[u8]) -> Result<Told, Failure> {
+pub(super) fn read(settings: &PgBackRestSettings, json: &[u8]) -> Result<Told, Failure> {
     let odd = |why: String| tool::odd(NAME, why);
     let stanzas: Vec<Stanza> = serde_json::from_slice(json).map_err(|e| odd(e.to_string()))?;
     let stanza = stanzas
@@ -273,7 +273,7 @@ struct Entry {
 }
 
 /// Reads what `repo-ls` says of an archive of segments of `size` bytes.
-fn segments(json: &[u8], size: u64) -> Result<Archive, Failure> {
+pub(super) fn segments(json: &[u8], size: u64) -> Result<Archive, Failure> {
     let entries: BTreeMap<String, Entry> =
         serde_json::from_slice(json).map_err(|e| tool::odd(NAME, e))?;
     let mut archive = Archive::new(size);

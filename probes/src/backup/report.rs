@@ -65,7 +65,7 @@ pub(super) async fn list(settings: &ReportSettings, cx: &Context) -> Result<List
 }
 
 /// Reads a document.
-fn read(settings: &ReportSettings, json: &[u8]) -> Result<Listing, Failure> {
+pub(super) fn read(settings: &ReportSettings, json: &[u8]) -> Result<Listing, Failure> {
     let document: Value = serde_json::from_slice(json).map_err(|e| tool::odd(NAME, e))?;
     let at = |pointer: &str| document.pointer(pointer).filter(|value| !value.is_null());
     let odd = |pointer: &str, what: &str| tool::odd(NAME, format!("`{pointer}` is no {what}"));

@@ -119,7 +119,7 @@ fn cause(answer: &Answer) -> Cause {
 }
 
 /// Reads a list of snapshots. Those of one host and one set of paths answer for themselves, as restic itself groups them.
-fn read(settings: &ResticSettings, json: &[u8]) -> Result<Listing, Failure> {
+pub(super) fn read(settings: &ResticSettings, json: &[u8]) -> Result<Listing, Failure> {
     let snapshots: Option<Vec<Snapshot>> =
         serde_json::from_slice(json).map_err(|e| tool::odd(NAME, e))?;
     let mut listing = Listing::default();

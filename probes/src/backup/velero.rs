@@ -163,7 +163,11 @@ async fn contents(path: PathBuf) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads a list of `Backup` objects. Those of one schedule in one storage location answer for themselves.
-fn read(settings: &VeleroSettings, json: &[u8], now: Timestamp) -> Result<Listing, Failure> {
+pub(super) fn read(
+    settings: &VeleroSettings,
+    json: &[u8],
+    now: Timestamp,
+) -> Result<Listing, Failure> {
     let objects: Objects = serde_json::from_slice(json).map_err(|e| tool::odd(NAME, e))?;
     if objects.metadata.more.is_some_and(|token| !token.is_empty()) {
         return Err(Failure::new(Cause::Partial, "the API server tells of a part of the backups"));

@@ -121,7 +121,7 @@ pub(super) async fn list(settings: &WalGSettings, cx: &Context) -> Result<Listin
 }
 
 /// Reads a list of backups in these storages.
-fn read(storages: &[String], json: &[u8]) -> Result<Listing, Failure> {
+pub(super) fn read(storages: &[String], json: &[u8]) -> Result<Listing, Failure> {
     // Without any backup there is no list at all.
     let listed: Option<Vec<Listed>> =
         serde_json::from_slice(json).map_err(|e| tool::odd(NAME, e))?;
@@ -150,7 +150,7 @@ fn read(storages: &[String], json: &[u8]) -> Result<Listing, Failure> {
 }
 
 /// Adds what `wal-verify` found. Segments that are on their way are no gap.
-fn verify(listing: &mut Listing, json: &[u8], size: u64) -> Result<(), Failure> {
+pub(super) fn verify(listing: &mut Listing, json: &[u8], size: u64) -> Result<(), Failure> {
     let verified: Verified = serde_json::from_slice(json).map_err(|e| tool::odd(NAME, e))?;
     let statuses =
         [("integrity", &verified.integrity.status), ("timeline", &verified.timeline.status)];

@@ -3,6 +3,8 @@
 //! It asks two or three times, a second apart, and compares. It does not purge, warms no other edge than those it asks,
 //! and judges neither the page nor the certificate beyond trusting it.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod headers;
 mod verdict;
 

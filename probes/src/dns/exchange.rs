@@ -88,7 +88,7 @@ impl<'q> Question<'q> {
         Self { subnet: Some(subnet), ..self }
     }
 
-    fn message(&self, id: u16, with_edns: bool) -> Message {
+    pub(super) fn message(&self, id: u16, with_edns: bool) -> Message {
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
         message.metadata.recursion_desired = self.role == Role::Resolver;
         // Asks a resolver to say whether it has validated.
@@ -299,7 +299,7 @@ fn local(asker: Asker<'_>, server: SocketAddr) -> Result<SocketAddr, Failure> {
 
 /// What a packet is, seen from the question.
 #[derive(Debug)]
-enum Parsed {
+pub(super) enum Parsed {
     /// The answer to it.
     Ours(Message),
     /// The answer to another one.
@@ -309,7 +309,7 @@ enum Parsed {
 }
 
 /// Reads a packet as the answer to a question. It takes any bytes.
-fn parse(bytes: &[u8], asked: &Message) -> Parsed {
+pub(super) fn parse(bytes: &[u8], asked: &Message) -> Parsed {
     if bytes.get(..2) != Some(asked.metadata.id.to_be_bytes().as_slice()) {
         return Parsed::Foreign;
     }

@@ -11,6 +11,8 @@ mod dnssec;
 pub(crate) mod edns;
 pub(crate) mod exchange;
 mod facts;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod lead;
 #[cfg(test)]
 mod live;

@@ -3,6 +3,8 @@
 //! `launchgate snapshot dns` writes the file; the probe reads it, in JSON or as a zone file's fragment. Times to live are
 //! kept in it but not compared.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub mod record;
 mod take;
 pub mod zone_file;

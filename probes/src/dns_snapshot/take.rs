@@ -115,7 +115,11 @@ async fn ask(
     known.ok_or(why)
 }
 
-fn read(message: &Message, name: &Name, kind: RecordType) -> Result<Vec<Record>, String> {
+pub(super) fn read(
+    message: &Message,
+    name: &Name,
+    kind: RecordType,
+) -> Result<Vec<Record>, String> {
     match message.metadata.response_code {
         ResponseCode::NoError | ResponseCode::NXDomain => {}
         code => return Err(format!("it answers {code}")),

@@ -4,6 +4,8 @@
 //! what follows a `|` are numbers. Or it prints JSON, or the results of tests. No shell is involved, and the output is
 //! bounded. What a code means for a gate is not decided here.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub mod goss;
 pub mod junit;
 pub mod perfdata;

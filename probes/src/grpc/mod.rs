@@ -4,6 +4,8 @@
 //! (`grpc/doc/health-checking.md`).
 
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod wire;
 
 use std::net::SocketAddr;

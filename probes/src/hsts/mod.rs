@@ -3,6 +3,8 @@
 //! It reads what a browser would keep (RFC 6797) at every address of every name. It does not ask whether a name is on
 //! the browsers' preload lists, and sends nothing to a server whose certificate is not trusted.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod header;
 #[cfg(test)]
 mod live;

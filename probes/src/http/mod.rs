@@ -5,6 +5,8 @@
 
 mod exchange;
 mod facts;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod json;
 #[cfg(test)]
 mod live;

@@ -6,6 +6,8 @@
 mod dkim;
 mod dmarc;
 mod exchangers;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod names;
 pub(crate) mod question;
 mod section;

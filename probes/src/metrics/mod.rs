@@ -4,6 +4,8 @@
 //! balancer every scrape may be another's. It keeps nothing over a restart of the daemon.
 
 pub(crate) mod exposition;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod lexer;
 pub(crate) mod quantile;
 mod rates;

@@ -5,6 +5,8 @@
 //! alone: a receiver that hangs goes on to say that it has applied all that it received.
 
 mod chase;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod primary;
 mod verdict;
 

@@ -6,6 +6,8 @@
 pub(crate) mod access;
 mod answer;
 pub(crate) mod api;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod history;
 mod look;
 mod question;

@@ -5,6 +5,8 @@
 //! watched until it has read that far: lag is the time that took. `WAIT` asks the master the same from the other side.
 
 mod chase;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod info;
 mod server;
 mod verdict;

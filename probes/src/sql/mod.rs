@@ -4,6 +4,8 @@
 //! matter are declared, so that what is expected of them is checked when the launch file is compiled. No row, several
 //! rows, NULL and what is not of the declared type leave a reading absent; none of them is ever a zero.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod mysql;
 mod postgres;
 mod verdict;

@@ -66,7 +66,7 @@ fn place(columns: &[String], wanted: &str) -> Result<usize, Failure> {
     Err(Failure::new(Cause::BadResponse, format!("the answer {why}")))
 }
 
-fn value(text: &str, kind: ColumnType) -> Option<Value> {
+pub(super) fn value(text: &str, kind: ColumnType) -> Option<Value> {
     match kind {
         ColumnType::Text => Some(Value::Text(cut(text.to_owned()))),
         ColumnType::Flag => match text.to_ascii_lowercase().as_str() {

@@ -6,6 +6,8 @@
 pub(crate) mod certificate;
 mod chain;
 mod der;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handshake;
 mod lifetime;
 #[cfg(test)]

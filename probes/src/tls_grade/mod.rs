@@ -10,6 +10,8 @@ mod clients;
 mod exchange;
 mod facts;
 mod flaws;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod grade;
 mod hello;
 #[cfg(test)]

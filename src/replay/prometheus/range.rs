@@ -194,7 +194,7 @@ fn timestamp(seconds: f64) -> Option<Timestamp> {
 }
 
 /// Puts the values of an answer into their slots.
-fn sort(
+pub(crate) fn sort(
     body: &[u8],
     start: Timestamp,
     step: Duration,

@@ -3,6 +3,8 @@
 //! The rules are evaluated as a receiver does, not linted. Explanations (`exp=`) are read for their grammar alone.
 
 mod check;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod look;
 mod macros;
 mod record;
