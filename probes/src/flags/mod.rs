@@ -222,11 +222,13 @@ mod tests {
 
     use super::*;
 
+    fn many_flags() -> Vec<Value> {
+        (0..100).map(|n| json!({"name": format!("f{n}")})).collect()
+    }
+
     #[test]
     fn settings_that_cannot_work_are_refused_with_their_place() {
-        let one = json!([{"name": "f"}]);
-        let token = json!({"env": "TOKEN"});
-        let many: Vec<Value> = (0..100).map(|n| json!({"name": format!("f{n}")})).collect();
+        let (one, many, token) = (json!([{"name": "f"}]), many_flags(), json!({"env": "TOKEN"}));
         let rows = [
             ("no place", json!({"flags": one}), "exactly one place is asked for flags"),
             (

@@ -122,8 +122,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Cause::Auth`] for a value that no header can have.
-    pub(crate) fn with(mut self, name: HeaderName, value: &SecretString) -> Result<Self, Failure> {
-        self.headers.insert(name.clone(), header(&name, value)?);
+    pub(crate) fn with(mut self, name: &HeaderName, value: &SecretString) -> Result<Self, Failure> {
+        self.headers.insert(name.clone(), header(name, value)?);
         Ok(self)
     }
 

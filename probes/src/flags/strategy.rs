@@ -106,13 +106,11 @@ impl Feature {
         if active().next().is_none() {
             return (State::Unknown, "enabled, and every strategy of it is disabled".to_owned());
         }
-        match active().find(|s| s.is_for_everybody()) {
-            Some(strategy) => (State::On, format!("enabled for everybody by `{}`", strategy.name)),
-            None => {
-                let names: Vec<&str> = active().map(|s| s.name.as_str()).take(10).collect();
-                (State::Rollout, format!("enabled for some by `{}`", names.join("`, `")))
-            }
+        if let Some(strategy) = active().find(|s| s.is_for_everybody()) {
+            return (State::On, format!("enabled for everybody by `{}`", strategy.name));
         }
+        let names: Vec<&str> = active().map(|s| s.name.as_str()).take(10).collect();
+        (State::Rollout, format!("enabled for some by `{}`", names.join("`, `")))
     }
 }
 

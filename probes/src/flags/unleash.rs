@@ -122,7 +122,7 @@ impl Unleash {
         cx: &Context,
     ) -> Result<(Vec<Found>, Option<String>), Failure> {
         let session = Session::open(&self.server, cx).await?;
-        let session = session.with(AUTHORIZATION, &self.token.resolve(cx)?)?;
+        let session = session.with(&AUTHORIZATION, &self.token.resolve(cx)?)?;
         let (features, version) = match &self.scope {
             Scope::Client => {
                 let answer = session.get(self.server.below(&["api", "client", "features"])).await?;

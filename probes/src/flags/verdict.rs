@@ -131,12 +131,13 @@ mod tests {
         }
     }
 
+    type Looks<'a> = Vec<Vec<(&'a str, Found)>>;
+
     #[test]
     fn a_definition_that_differs_from_the_last_looks_has_changed() {
         let of = |definition: Value| vec![("a", Found::new(State::Off, "", definition))];
         let unread = || vec![("a", Found::unread("no answer"))];
         let two = vec![("a", found(State::Off)), ("b", found(State::Off))];
-        type Looks<'a> = Vec<Vec<(&'a str, Found)>>;
         // Of looks a minute apart: what the last one says of a change, and of the time without one.
         let rows: [(&str, Looks<'_>, Option<bool>, Option<f64>); 8] = [
             ("a first look", vec![of(json!(1))], None, Some(0.0)),
