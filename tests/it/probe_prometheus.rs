@@ -8,6 +8,7 @@ use launchgate_core::reading::{Readings, Value};
 use launchgate_probes::Context;
 use serde_json::{Value as Json, json};
 
+use crate::rig::native_histogram::NativeSeries;
 use crate::rig::process::need;
 use crate::rig::prometheus::{Prometheus, Series};
 use crate::rig::service::Service;
@@ -192,6 +193,46 @@ async fn latencies(url: &str) {
         let failure = look(url, settings).await.expect_err(row);
         assert_eq!(failure.cause, cause, "{row}: {failure}");
     }
+}
+
+#[tokio::test]
+async fn a_native_histogram_stands_in_where_there_are_no_buckets() {
+    if !(need("prometheus") && need("curl")) {
+        return;
+    }
+    let prometheus = Prometheus::start(&[]);
+    let now_ms = now_ms();
+    // Of every hundred, ninety end by a quarter of a second, nine by a half, and one by a whole.
+    let native = |name, each: [u64; 3]| NativeSeries {
+        name,
+        labels: vec![("job", "shop"), ("instance", "a")],
+        first: -2,
+        samples: (0..60_u64)
+            .map(|i| {
+                let at = now_ms - (59 - i.cast_signed()) * STEP_MS;
+                (each.iter().map(|count| 1000 + count * i).collect(), at)
+            })
+            .collect(),
+    };
+    prometheus.remote_write_native(&native("took_seconds", [90, 9, 1]));
+    prometheus.remote_write_native(&native("idle_seconds", [0, 0, 0]));
+    let url = prometheus.url();
+    let latency = |name: &str, quantile: f64| json!({"latency": {"histogram": name, "quantile": quantile, "slower_than": "500ms"}});
+    let took = look(&url, latency("took_seconds{job=\"shop\"}", 0.995)).await.expect("readings");
+    let number = |name: &str| number(&took, name).unwrap_or_else(|| panic!("{name}: {took:?}"));
+    assert!((number("slower") - 1.0).abs() < 1e-6, "{took:?}");
+    assert!((number("value") - 0.75).abs() < 0.01, "half of the last bucket: {took:?}");
+    assert_eq!((number("at_least"), number("at_most")), (0.5, 1.0), "{took:?}");
+    for (row, name, cause) in [
+        ("no traffic", "idle_seconds", Cause::LowTraffic),
+        ("a misspelt name", "tok_seconds", Cause::NoData),
+        ("classic buckets alone", "took_seconds_bucket", Cause::NoData),
+    ] {
+        let failure = look(&url, latency(name, 0.99)).await.expect_err(row);
+        assert_eq!(failure.cause, cause, "{row}: {failure}");
+    }
+    let failure = look(&url, json!({"query": "took_seconds"})).await.expect_err("no number");
+    assert!(failure.message.contains("is a native histogram and no number"), "{failure}");
 }
 
 async fn queries(url: &str, now_ms: i64) {

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::api::Answer;
+use super::native::{Native, Written};
+use super::verdict;
 use crate::metrics::selector::Labels;
 
 /// The most series of one answer that are read.
@@ -77,6 +79,7 @@ struct Series {
     #[serde(default)]
     metric: Labels,
     value: Option<(f64, String)>,
+    histogram: Option<(f64, Written)>,
 }
 
 /// One series' values over a range.
@@ -120,16 +123,24 @@ pub(super) fn read(answer: &Answer, query: &str) -> Result<Samples, Failure> {
     let (data, remarks) = opened(answer, query)?;
     let series = match data.result_type.as_str() {
         "vector" => serde_json::from_value::<Vec<Series>>(data.result),
-        "scalar" => serde_json::from_value(data.result)
-            .map(|value| vec![Series { metric: Labels::new(), value: Some(value) }]),
+        "scalar" => serde_json::from_value(data.result).map(|value| {
+            vec![Series { metric: Labels::new(), value: Some(value), histogram: None }]
+        }),
         other => return Err(bad(&format!("a {other} is no instant value"))),
     };
     let series = series.map_err(|_| bad("samples that cannot be read"))?;
     few(series.len(), answer, query)?;
     let mut list = Vec::with_capacity(series.len());
-    for Series { metric, value } in series {
+    for Series { metric, value, histogram } in series {
         let Some((at, text)) = value else {
-            return Err(bad("a native histogram is no number: ask for a quantile or a fraction"));
+            let name = verdict::name(&metric);
+            return Err(bad(&match histogram {
+                Some(_) => format!(
+                    "{name} is a native histogram and no number: ask for `histogram_quantile` or `histogram_fraction` of \
+                     it, or use `latency`"
+                ),
+                None => format!("{name} has no value"),
+            }));
         };
         let value = text.parse().map_err(|_| bad("a sample that is no number"))?;
         list.push(Sample { labels: metric, at, value });
@@ -167,6 +178,35 @@ pub(super) fn read_range(
     Ok((list, remarks))
 }
 
+/// Reads the answer to `query`, which yields one native histogram, and what the source remarks on it. Nothing if there is
+/// no series.
+///
+/// # Errors
+/// See [`read`]; also a number where a histogram is expected, or several.
+pub(super) fn read_native(
+    answer: &Answer,
+    query: &str,
+) -> Result<Option<(Native, Vec<String>)>, Failure> {
+    let bad = |why: &str| bad(answer, query, why);
+    let (data, remarks) = opened(answer, query)?;
+    if data.result_type != "vector" {
+        return Err(bad(&format!("a {} is no native histogram", data.result_type)));
+    }
+    let series: Vec<Series> =
+        serde_json::from_value(data.result).map_err(|_| bad("samples that cannot be read"))?;
+    match series.as_slice() {
+        [] => Ok(None),
+        [Series { histogram: Some((_, written)), .. }] => {
+            Ok(Some((Native::read(written)?, remarks)))
+        }
+        [_] => Err(bad("a number where a native histogram is expected")),
+        many => {
+            let message = format!("{} histograms where one is expected", many.len());
+            Err(Failure::new(Cause::TooManySeries, message))
+        }
+    }
+}
+
 /// What lies within the envelope of an answer, and the source's remarks on it.
 fn opened(answer: &Answer, query: &str) -> Result<(Data, Vec<String>), Failure> {
     let from = &answer.from;
@@ -174,13 +214,7 @@ fn opened(answer: &Answer, query: &str) -> Result<(Data, Vec<String>), Failure> 
         return Err(unreadable(answer));
     };
     if envelope.status != "success" {
-        let cause = match (answer.status, envelope.error_type.as_str()) {
-            (_, "timeout" | "canceled") => Cause::Timeout,
-            (status, _) if busy(status) => Cause::Unreachable,
-            _ => Cause::BadResponse,
-        };
-        let error = envelope.error;
-        return Err(Failure::new(cause, format!("{from}: {error} (asked: {query})")));
+        return Err(refused(answer, &envelope, query));
     }
     if !envelope.warnings.is_empty() {
         let warnings = envelope.warnings.join("; ");
@@ -189,6 +223,22 @@ fn opened(answer: &Answer, query: &str) -> Result<(Data, Vec<String>), Failure> 
     }
     let data = envelope.data.ok_or_else(|| bad(answer, query, "an answer without data"))?;
     Ok((data, envelope.infos))
+}
+
+/// An answer that is an error of Prometheus' own: it could not answer now, or the query is wrong and stays so.
+fn refused(answer: &Answer, envelope: &Envelope, query: &str) -> Failure {
+    let Answer { from, status, .. } = answer;
+    let Envelope { error_type, error, .. } = envelope;
+    let (cause, what) = match error_type.as_str() {
+        "timeout" | "canceled" => (Cause::Timeout, "did not finish in time"),
+        _ if busy(*status) => (Cause::Unreachable, "cannot answer now"),
+        "bad_data" | "execution" => {
+            (Cause::BadResponse, "refuses the query, which has to be corrected")
+        }
+        _ => (Cause::BadResponse, "does not answer the query"),
+    };
+    let kind = if error_type.is_empty() { status.to_string() } else { error_type.clone() };
+    Failure::new(cause, format!("{from} {what}: {kind}: {error} (asked: {query})"))
 }
 
 fn busy(status: StatusCode) -> bool {
@@ -325,6 +375,65 @@ mod tests {
             let got = got.map(|(list, _)| list.iter().map(|series| series.values.len()).sum());
             assert_eq!(got.map_err(|f| f.cause), expected, "{row}");
         }
+    }
+
+    #[test]
+    fn errors_are_told_in_the_words_of_prometheus() {
+        let error = |kind: &str, said: &str| {
+            format!(r#"{{"status":"error","errorType":"{kind}","error":"{said}"}}"#)
+        };
+        let corrected = "refuses the query, which has to be corrected";
+        let rows = [
+            (400, error("bad_data", "1:5: parse error"), "bad_response", corrected),
+            (422, error("execution", "many-to-many matching"), "bad_response", corrected),
+            (503, error("timeout", "query timed out"), "timeout", "did not finish in time"),
+            (503, error("canceled", "query was canceled"), "timeout", "did not finish in time"),
+            (500, error("internal", "disk"), "unreachable", "cannot answer now"),
+            (429, error("too_many_requests", "slow down"), "unreachable", "cannot answer now"),
+            (
+                404,
+                error("not_found", "no such tenant"),
+                "bad_response",
+                "does not answer the query",
+            ),
+        ];
+        for (status, body, cause, said) in rows {
+            let envelope: Envelope = serde_json::from_str(&body).expect("an envelope");
+            let failure = read(&answer(status, &body), "q").expect_err(&body);
+            let Envelope { error_type, error, .. } = envelope;
+            let expected = format!(
+                "{cause}: http://x.example/api/v1/query {said}: {error_type}: {error} (asked: q)"
+            );
+            assert_eq!(failure.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_native_histogram_is_told_from_numbers() {
+        let vector = |inside: &str| {
+            format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{inside}]}}}}"#
+            )
+        };
+        let one = r#"{"metric":{"a":"b"},"histogram":[1,{"count":"4","sum":"3","buckets":[[0,"0.5","1","4"]]}]}"#;
+        let rows = [
+            ("one", vector(one), Ok(Some(4.0))),
+            ("none", vector(""), Ok(None)),
+            ("two", vector(&[one, one].join(",")), Err(Cause::TooManySeries)),
+            ("a number", vector(r#"{"metric":{},"value":[1,"2"]}"#), Err(Cause::BadResponse)),
+            ("odd", vector(r#"{"metric":{},"histogram":[1,{}]}"#), Err(Cause::BadResponse)),
+            ("cut", vector(r#"{"metric":{},"histogram":[1]}"#), Err(Cause::BadResponse)),
+        ];
+        for (row, body, expected) in rows {
+            let got = read_native(&answer(200, &body), "q");
+            let got = got.map(|found| found.map(|(native, _)| native.total()));
+            assert_eq!(got.map_err(|f| f.cause), expected, "{row}");
+        }
+        let failure = read(&answer(200, &vector(one)), "q").expect_err("it is no number");
+        assert!(
+            failure.message.contains("{a=\"b\"} is a native histogram and no number"),
+            "{failure}"
+        );
     }
 
     #[test]

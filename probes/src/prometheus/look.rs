@@ -10,7 +10,7 @@ use launchgate_core::reading::Readings;
 use launchgate_core::time::format_duration;
 
 use super::answer::{self, Samples};
-use super::api::Session;
+use super::api::{Answer, Session};
 use super::{Counted, ErrorRate, Latency, Query, question, verdict};
 use crate::metrics::quantile::Buckets;
 use crate::metrics::selector::{Op, Selector};
@@ -64,13 +64,29 @@ impl Look<'_> {
                 None => Ok(None),
             }
         };
-        let (values, traffic) = tokio::try_join!(values, traffic)?;
+        let density = async {
+            match (&asked.samples, asked.range) {
+                (Some(series), Some(range)) => {
+                    let count = question::density(series, &question::range(range));
+                    let count = self.one(count, &instant).await?.unwrap_or(0.0);
+                    Ok(verdict::density(count, range))
+                }
+                _ => Ok(Readings::new()),
+            }
+        };
+        let (values, traffic, density) = tokio::try_join!(values, traffic, density)?;
         if let Some(traffic) = traffic {
             share::enough(traffic, asked.least, "by the query `traffic`")?;
         }
         let mut readings = verdict::values(&values, asked.series, asked.unit)?;
         if let Some(traffic) = traffic {
             readings = readings.number("traffic", traffic);
+        }
+        readings.values.extend(density.values);
+        readings.notes.extend(density.notes);
+        if asked.falls_back {
+            let note = "`or vector(…)`: the number may stand for series that are missing";
+            readings = readings.note(note.to_owned());
         }
         instant.stamp(readings, self.now)
     }
@@ -82,12 +98,13 @@ impl Look<'_> {
         let window = question::range(counted.window);
         let happened = |which| question::happened(which, total, &window, "");
         let born = question::count(&question::born(errors, total, &window));
-        let (base, bad, born) = tokio::try_join!(
-            self.base(total, happened(total), counted, &instant),
+        let events = happened(total);
+        let (events, readings, bad, born) = tokio::try_join!(
+            self.ask(&events, Some(&instant)),
+            self.around(total, counted, &instant),
             self.one(happened(errors), &instant),
             self.one(born, &instant),
         )?;
-        let (events, readings) = base;
         let events = events.one("the events")?.ok_or_else(|| verdict::too_few_samples(total))?;
         share::enough(events, counted.least, &counted.within())?;
         let bad = match bad {
@@ -106,14 +123,39 @@ impl Look<'_> {
         instant.stamp(readings, self.now)
     }
 
-    /// A quantile of a histogram.
+    /// A quantile of a histogram: of its classic buckets, or of a native one where there are none.
     pub(super) async fn latency(&self, asked: &Latency) -> Result<Readings, Failure> {
-        let Latency { buckets, quantile, slower_than, counted } = asked;
-        let instant = self.instant(Some(buckets)).await?;
+        let Latency { buckets, native, .. } = asked;
+        if let Some(instant) = self.newest(question::newest(buckets), buckets).await? {
+            return self.classic(asked, &instant).await;
+        }
+        let Some(series) = native else { return Err(self.absent(buckets).await) };
+        match self.newest(question::newest_native(series), series).await {
+            Ok(Some(instant)) => self.native(asked, series, &instant).await,
+            // A source that knows no native histograms refuses the question for them.
+            Err(failure) if failure.cause != Cause::BadResponse => Err(failure),
+            Ok(None) | Err(_) => {
+                let failure = self.absent(buckets).await;
+                let lately = question::lately_native(series);
+                match self.ask(&lately, None).await {
+                    Ok(lately) if failure.cause == Cause::NoData && !lately.list.is_empty() => {
+                        Err(self.gone(series, &lately).await)
+                    }
+                    _ => Err(failure),
+                }
+            }
+        }
+    }
+
+    async fn classic(&self, asked: &Latency, instant: &Instant) -> Result<Readings, Failure> {
+        let Latency { buckets, quantile, slower_than, counted, .. } = asked;
         let window = question::range(counted.window);
         let all = buckets.and("le", Op::Like, "\\+Inf");
         let happened = question::happened(buckets, &all, &window, "by (le)");
-        let (grown, mut readings) = self.base(buckets, happened, counted, &instant).await?;
+        let (grown, mut readings) = tokio::try_join!(
+            self.ask(&happened, Some(instant)),
+            self.around(buckets, counted, instant)
+        )?;
         if grown.list.is_empty() {
             return Err(verdict::too_few_samples(buckets));
         }
@@ -125,25 +167,45 @@ impl Look<'_> {
         instant.stamp(readings.number("traffic", grown.total()), self.now)
     }
 
-    /// What `happened` to counters, and what is told of those who count: targets that are down. Refuses a window in which
-    /// there are too few samples.
-    async fn base(
+    async fn native(
+        &self,
+        asked: &Latency,
+        series: &Selector,
+        instant: &Instant,
+    ) -> Result<Readings, Failure> {
+        let Latency { quantile, slower_than, counted, .. } = asked;
+        let happened = question::happened(series, series, &question::range(counted.window), "");
+        let grown = async {
+            let answer = self.answer(&happened, Some(instant)).await?;
+            answer::read_native(&answer, &happened)
+        };
+        let (grown, mut readings) = tokio::try_join!(grown, self.around(series, counted, instant))?;
+        let (grown, remarks) = grown.ok_or_else(|| verdict::too_few_samples(series))?;
+        share::enough(grown.total(), counted.least, &counted.within())?;
+        let quantile = grown.readings(*quantile, slower_than.map(|d| d.as_secs_f64()))?;
+        readings.values.extend(quantile.values);
+        readings.notes.extend(quantile.notes);
+        readings.notes.extend(remarks);
+        instant.stamp(readings.number("traffic", grown.total()), self.now)
+    }
+
+    /// What is told of those who count: targets that are down, and how many samples there are. Refuses a window in which
+    /// there are too few.
+    async fn around(
         &self,
         series: &Selector,
-        happened: String,
         counted: &Counted,
         instant: &Instant,
-    ) -> Result<(Samples, Readings), Failure> {
+    ) -> Result<Readings, Failure> {
         let density = question::density(series, &question::range(counted.window));
         let targets = question::targets(series);
-        let (happened, density, targets) = tokio::try_join!(
-            self.ask(&happened, Some(instant)),
-            self.one(density, instant),
-            self.ask(&targets, Some(instant)),
-        )?;
-        verdict::dense(density, series, counted.window)?;
-        let readings = verdict::targets(&targets)?;
-        Ok((happened, readings))
+        let (density, targets) =
+            tokio::try_join!(self.one(density, instant), self.ask(&targets, Some(instant)))?;
+        let density = verdict::dense(density, series, counted.window)?;
+        let mut readings = verdict::targets(&targets)?;
+        readings.values.extend(density.values);
+        readings.notes.extend(density.notes);
+        Ok(readings)
     }
 
     /// That there is no series of errors: zero if there could be one, else nothing is known.
@@ -169,15 +231,24 @@ impl Look<'_> {
             let at = at.ok_or_else(|| verdict::nothing("the source does not tell the time"))?;
             return self.checked(Instant { at, newest: None });
         };
-        let newest = self.ask(&question::newest(series), None).await?;
-        let Some(sample) = newest.list.first() else { return Err(self.absent(series).await) };
+        match self.newest(question::newest(series), series).await? {
+            Some(instant) => Ok(instant),
+            None => Err(self.absent(series).await),
+        }
+    }
+
+    /// The instant at which these series have a sample that is young enough, by the query for the newest; none if they have
+    /// none.
+    async fn newest(&self, query: String, series: &Selector) -> Result<Option<Instant>, Failure> {
+        let newest = self.ask(&query, None).await?;
+        let Some(sample) = newest.list.first() else { return Ok(None) };
         let age = Duration::try_from_secs_f64(sample.at - sample.value).unwrap_or_default();
         if age > self.max_age {
             let (age, most) = (format_duration(age), format_duration(self.max_age));
             let message = format!("the newest sample of {series} is {age} old, more than {most}");
             return Err(Failure::new(Cause::Stale, message));
         }
-        self.checked(Instant { at: sample.at, newest: Some(sample.value) })
+        self.checked(Instant { at: sample.at, newest: Some(sample.value) }).map(Some)
     }
 
     /// Compares the source's clock with ours.
@@ -192,9 +263,16 @@ impl Look<'_> {
 
     /// Why these series are not there: they never were, they are no more, or their targets are down.
     async fn absent(&self, series: &Selector) -> Failure {
-        let (lately, former) = (question::lately(series), question::former_targets(series));
-        match tokio::try_join!(self.ask(&lately, None), self.ask(&former, None)) {
-            Ok((lately, targets)) => verdict::absent(series, &lately, &targets, self.max_age),
+        match self.ask(&question::lately(series), None).await {
+            Ok(lately) => self.gone(series, &lately).await,
+            Err(failure) => failure,
+        }
+    }
+
+    /// The same, by those that there were lately.
+    async fn gone(&self, series: &Selector, lately: &Samples) -> Failure {
+        match self.ask(&question::former_targets(series), None).await {
+            Ok(targets) => verdict::absent(series, lately, &targets, self.max_age),
             Err(failure) => failure,
         }
     }
@@ -205,6 +283,10 @@ impl Look<'_> {
     }
 
     async fn ask(&self, query: &str, instant: Option<&Instant>) -> Result<Samples, Failure> {
+        answer::read(&self.answer(query, instant).await?, query)
+    }
+
+    async fn answer(&self, query: &str, instant: Option<&Instant>) -> Result<Answer, Failure> {
         let mut form = vec![
             ("query", query.to_owned()),
             ("timeout", format!("{:.3}", self.session.within().as_secs_f64())),
@@ -214,7 +296,6 @@ impl Look<'_> {
         if let Some(at) = instant.map(|instant| instant.at).or_else(past) {
             form.push(("time", format!("{at:.3}")));
         }
-        let answer = self.session.post("/api/v1/query", &form, MAX_ANSWER).await?;
-        answer::read(&answer, query)
+        self.session.post("/api/v1/query", &form, MAX_ANSWER).await
     }
 }

@@ -1,7 +1,7 @@
 //! `prometheus`: a number that a Prometheus, or what speaks its language, has of the systems to be launched.
 //!
 //! A query that yields one number, or the ready-made share of errors and quantile of latency, which know an idle service
-//! from a healthy one. It asks for instants only, and reads no alerts and no native histograms.
+//! from a healthy one. Histograms are classic or native. It asks for instants only, and reads no alerts.
 
 pub(crate) mod access;
 mod answer;
@@ -10,6 +10,8 @@ pub(crate) mod api;
 pub(crate) mod fuzzing;
 pub(crate) mod history;
 mod look;
+mod native;
+mod promql;
 mod question;
 pub(crate) mod settings;
 mod verdict;
@@ -45,6 +47,10 @@ struct Query {
     series: usize,
     /// The series that it reads, for their age.
     samples: Option<Selector>,
+    /// The shortest range of the query, over which `samples` are counted.
+    range: Option<Duration>,
+    /// Whether it makes a number of series that are missing.
+    falls_back: bool,
     traffic: Option<String>,
     /// The least that `traffic` must yield.
     least: u64,
@@ -76,6 +82,8 @@ struct ErrorRate {
 #[derive(Debug)]
 struct Latency {
     buckets: Selector,
+    /// The native histogram that stands in where there are no buckets.
+    native: Option<Selector>,
     quantile: f64,
     slower_than: Option<Duration>,
     counted: Counted,
@@ -123,6 +131,9 @@ min_events: 300
         let traffic = spec("traffic", one, "the events that the value is judged by");
         let age = spec("age", time, "how old the newest sample is");
         let targets = spec("targets_up", percent, "the targets that could be scraped");
+        let density =
+            "the samples within the window; a window of four scrapes or more is relied on";
+        let density = spec("samples_in_window", one, density);
         match &self.question {
             Question::Query(query) => {
                 let unit = Number(query.unit);
@@ -132,6 +143,8 @@ min_events: 300
                 ];
                 specs.extend(query.traffic.is_some().then_some(traffic));
                 specs.extend(query.samples.is_some().then_some(age));
+                let counted = query.samples.is_some() && query.range.is_some();
+                specs.extend(counted.then_some(density));
                 specs
             }
             Question::ErrorRate(_) => vec![
@@ -140,10 +153,11 @@ min_events: 300
                 traffic,
                 age,
                 targets,
+                density,
             ],
             Question::Latency(latency) => {
                 let mut specs = settings::quantile_readings(latency.slower_than.is_some());
-                specs.extend([traffic, age, targets]);
+                specs.extend([traffic, age, targets, density]);
                 specs
             }
         }
@@ -199,14 +213,27 @@ fn question(settings: &Settings, check: &mut Check) -> Option<Question> {
         return Some(Question::ErrorRate(ErrorRate { total: total?, errors: errors?, counted }));
     }
     if let Some(latency) = latency {
-        let buckets = check.selector("latency", "histogram", &latency.histogram);
+        let series = check.selector("latency", "histogram", &latency.histogram);
         let quantile = check.quantile(latency.quantile);
         let slower_than = check.slower_than(latency.slower_than.as_deref());
         let counted = Counted { window: check.window("latency", latency.window.as_deref()), least };
-        let buckets = buckets?.buckets();
-        return Some(Question::Latency(Latency { buckets, quantile, slower_than, counted }));
+        let series = series?;
+        let buckets = series.buckets();
+        let native = (series.name != buckets.name).then_some(series);
+        return Some(Question::Latency(Latency {
+            buckets,
+            native,
+            quantile,
+            slower_than,
+            counted,
+        }));
     }
-    let text = query.clone()?;
+    own(settings, least, check)
+}
+
+/// The query of the launch file's own.
+fn own(settings: &Settings, least: u64, check: &mut Check) -> Option<Question> {
+    let text = settings.query.clone()?;
     if text.trim().is_empty() {
         check.problem("query", "there is nothing to ask");
     }
@@ -218,7 +245,30 @@ fn question(settings: &Settings, check: &mut Check) -> Option<Question> {
     let unit = settings.unit.map_or(Unit::One, UnitSetting::unit);
     let traffic = settings.traffic.clone();
     let series = usize::from(series);
-    Some(Question::Query(Query { text, unit, series, samples, traffic, least }))
+    let falls_back = falls_back(settings, samples.as_ref(), check);
+    let range = promql::shortest_range(&text);
+    Some(Question::Query(Query { text, unit, series, samples, range, falls_back, traffic, least }))
+}
+
+/// Whether the query makes a number of what is missing; refused unless `samples` tells that series are missing.
+fn falls_back(settings: &Settings, samples: Option<&Selector>, check: &mut Check) -> bool {
+    if let Some(at) = settings.traffic.as_deref().and_then(promql::fallback) {
+        let message = "`or vector(…)` makes a number of events that are not known";
+        check.problems.push(Problem::at("traffic", message).offset(at).hint("leave it away"));
+    }
+    let text = settings.query.as_deref().unwrap_or_default();
+    let Some(at) = promql::fallback(text) else { return false };
+    let told = match samples {
+        Some(samples) if promql::mentions(text, &samples.name) => return true,
+        // A selector that cannot be read is told already.
+        None if settings.samples.is_some() => return true,
+        Some(_) => "names a series that the query reads, and this one does not",
+        None => "tells by a series that the query reads whether there are data",
+    };
+    let message = "`or vector(…)` makes a number of missing data: a misspelt name or a dead target would pass for it";
+    let hint = format!("leave it away, use `error_rate`, or give `samples`, which {told}");
+    check.problems.push(Problem::at("query", message).offset(at).hint(hint));
+    true
 }
 
 #[cfg(test)]
@@ -274,6 +324,39 @@ mod tests {
                 "an age without a unit",
                 json!({"query": "1", "max_age": "5"}),
                 "max_age: `5` is no duration: a unit is missing, such as `s`, `m`, `h` or `d`",
+            ),
+        ];
+        for (row, mut settings, said) in rows {
+            settings["source"] = source();
+            let settings = crate::strict::read(settings).expect("it has the right shape");
+            let problems = Prometheus::new(settings).expect_err(row);
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(problems, [said], "{row}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_makes_numbers_of_missing_data_is_refused() {
+        let source = || json!({"kind": "prometheus", "url": "http://x.example"});
+        let rows = [
+            (
+                "missing data that are green",
+                json!({"query": "sum(e) / sum(t) or on() vector(0)"}),
+                "query: `or vector(…)` makes a number of missing data: a misspelt name or a dead target would pass for it \
+                 (leave it away, use `error_rate`, or give `samples`, which tells by a series that the query reads whether \
+                 there are data)",
+            ),
+            (
+                "missing data that are green beside others",
+                json!({"query": "sum(e) or vector(0)", "samples": "up"}),
+                "query: `or vector(…)` makes a number of missing data: a misspelt name or a dead target would pass for it \
+                 (leave it away, use `error_rate`, or give `samples`, which names a series that the query reads, and this \
+                 one does not)",
+            ),
+            (
+                "events that are made up",
+                json!({"query": "1", "traffic": "sum(t) or vector(1000)"}),
+                "traffic: `or vector(…)` makes a number of events that are not known (leave it away)",
             ),
         ];
         for (row, mut settings, said) in rows {

@@ -19,6 +19,16 @@ pub(super) fn newest(series: &Selector) -> String {
     format!("max(timestamp({series}))")
 }
 
+/// When the newest native histogram of any of these series was taken; numbers of that name do not count.
+pub(super) fn newest_native(series: &Selector) -> String {
+    format!("max(timestamp({series}) and histogram_count({series}))")
+}
+
+/// How many native histograms of these series there were lately.
+pub(super) fn lately_native(series: &Selector) -> String {
+    format!("count(histogram_count(last_over_time({series}[{LATELY}])))")
+}
+
 /// The series of `which` that began within the window at a target that was already being watched: all that they count
 /// happened since, and `increase` does not see what came before their first sample.
 pub(super) fn born(which: &Selector, total: &Selector, window: &str) -> String {

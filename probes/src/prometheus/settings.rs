@@ -130,15 +130,17 @@ pub struct ErrorRateSettings {
     pub window: Option<String>,
 }
 
-/// A quantile of a classic histogram of durations in seconds.
+/// A quantile of a histogram of durations in seconds, classic or native.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LatencySettings {
-    /// A selector of the histogram, such as `http_request_duration_seconds{job="checkout"}`.
+    /// A selector of the histogram, such as `http_request_duration_seconds{job="checkout"}`: of its classic buckets where
+    /// there are any, else of the native histogram. A name that ends in `_bucket` is of classic buckets only.
     pub histogram: String,
     /// The quantile, from 0 to 1: `0.99` is the duration that 99 % do not exceed.
     pub quantile: f64,
-    /// A bound of one of the buckets, such as `500ms`: brings the reading `slower`, the exact share above it.
+    /// A bound of one of the buckets, such as `500ms`: brings the reading `slower`, the exact share above it. Within a
+    /// bucket of a native histogram it is interpolated, and a note says between what it lies.
     #[serde(default)]
     pub slower_than: Option<String>,
     /// Over how long; `1m` if not given. At least four scrapes.

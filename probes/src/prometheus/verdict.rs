@@ -12,6 +12,9 @@ use crate::metrics::selector::{Labels, Selector};
 
 /// The least samples within a window that a rate is taken from.
 const MIN_SAMPLES: f64 = 3.0;
+/// The samples that a window of four scrapes has, the least that is to be relied upon: with one scrape missed, a rate is
+/// still one.
+const ENOUGH_SAMPLES: f64 = 4.0;
 /// The most names in one message.
 const NAMED: usize = 3;
 
@@ -78,7 +81,20 @@ pub(super) fn name(labels: &Labels) -> String {
     }
 }
 
-/// Refuses a window in which no series has enough samples.
+/// How many samples the series that has the most of them has within a window; with a note if they are less than four.
+pub(super) fn density(samples: f64, window: Duration) -> Readings {
+    let readings = Readings::new().number("samples_in_window", samples);
+    if samples >= ENOUGH_SAMPLES {
+        return readings;
+    }
+    let window = format_duration(window);
+    readings.note(format!(
+        "only {samples} samples within {window}: the window is shorter than four scrapes, scrapes are missed, or the series \
+         is new"
+    ))
+}
+
+/// Refuses a window in which no series has enough samples; else tells how many there are.
 ///
 /// # Errors
 /// [`Cause::NoData`], with what to do about it.
@@ -86,10 +102,10 @@ pub(super) fn dense(
     samples: Option<f64>,
     series: &Selector,
     window: Duration,
-) -> Result<(), Failure> {
+) -> Result<Readings, Failure> {
     let samples = samples.unwrap_or(0.0);
     if samples >= MIN_SAMPLES {
-        return Ok(());
+        return Ok(density(samples, window));
     }
     let window = format_duration(window);
     let message = format!(
@@ -297,10 +313,15 @@ mod tests {
 
     #[test]
     fn a_rate_needs_three_samples() {
-        let rows = [("three", Some(3.0), true), ("two", Some(2.0), false), ("none", None, false)];
-        for (row, count, enough) in rows {
+        let rows = [
+            ("four", Some(4.0), Some(0)),
+            ("three, with a note", Some(3.0), Some(1)),
+            ("two", Some(2.0), None),
+            ("none", None, None),
+        ];
+        for (row, count, notes) in rows {
             let dense = dense(count, &selector("x"), Duration::from_mins(1));
-            assert_eq!(dense.is_ok(), enough, "{row}");
+            assert_eq!(dense.ok().map(|readings| readings.notes.len()), notes, "{row}");
         }
     }
 }

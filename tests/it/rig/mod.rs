@@ -15,6 +15,7 @@ pub(crate) mod mail_zone;
 pub(crate) mod mailbox;
 pub(crate) mod mariadb;
 pub(crate) mod mortal;
+pub(crate) mod native_histogram;
 pub(crate) mod nginx;
 pub(crate) mod pgbackrest;
 pub(crate) mod pki;

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use super::native_histogram::NativeSeries;
 use super::process::{Server, TempDir, free_port, program, run};
 
 /// One series for [`Prometheus::remote_write`].
@@ -52,9 +53,20 @@ impl Prometheus {
 
     /// Puts these series in; they can be asked for at once.
     pub(crate) fn remote_write(&self, series: &[Series<'_>]) {
+        self.put(&write_request(series));
+    }
+
+    /// Puts this native histogram in; it can be asked for at once.
+    pub(crate) fn remote_write_native(&self, series: &NativeSeries<'_>) {
+        let mut bytes = labelled(series.name, &series.labels);
+        bytes.extend(series.fields());
+        self.put(&field(1, &bytes));
+    }
+
+    fn put(&self, request: &[u8]) {
         let body = TempDir::new("remote-write");
         let path = body.join("body");
-        std::fs::write(&path, snappy(&write_request(series))).expect("the folder is ours");
+        std::fs::write(&path, snappy(request)).expect("the folder is ours");
         run(program("curl")
             .args(["--silent", "--show-error", "--fail-with-body", "--max-time", "10"])
             .args(["--header", "Content-Type: application/x-protobuf"])
@@ -103,7 +115,8 @@ fn spawn(folder: &TempDir, port: u16) -> Server {
         .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
         .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .args(["--web.enable-remote-write-receiver", "--log.level=warn"]);
+        .args(["--web.enable-remote-write-receiver", "--log.level=warn"])
+        .arg("--enable-feature=native-histograms");
     Server::spawn(command, "prometheus", folder.join("prometheus.log"))
 }
 
@@ -115,15 +128,7 @@ fn write_request(series: &[Series<'_>]) -> Vec<u8> {
 }
 
 fn time_series(series: &Series<'_>) -> Vec<u8> {
-    let mut labels = series.labels.clone();
-    labels.push(("__name__", series.name));
-    // The receiver takes labels in order only.
-    labels.sort_unstable();
-    let mut bytes = Vec::new();
-    for (name, value) in labels {
-        let label = [field(1, name.as_bytes()), field(2, value.as_bytes())].concat();
-        bytes.extend(field(1, &label));
-    }
+    let mut bytes = labelled(series.name, &series.labels);
     for &(value, time_ms) in &series.samples {
         let mut sample = vec![1 << 3 | 1];
         sample.extend(value.to_le_bytes());
@@ -134,15 +139,28 @@ fn time_series(series: &Series<'_>) -> Vec<u8> {
     bytes
 }
 
+fn labelled(name: &str, labels: &[(&str, &str)]) -> Vec<u8> {
+    let mut labels = labels.to_vec();
+    labels.push(("__name__", name));
+    // The receiver takes labels in order only.
+    labels.sort_unstable();
+    let mut bytes = Vec::new();
+    for (name, value) in labels {
+        let label = [field(1, name.as_bytes()), field(2, value.as_bytes())].concat();
+        bytes.extend(field(1, &label));
+    }
+    bytes
+}
+
 /// A length-delimited field.
-fn field(number: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn field(number: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![number << 3 | 2];
     bytes.extend(varint(content.len() as u64));
     bytes.extend(content);
     bytes
 }
 
-fn varint(mut value: u64) -> Vec<u8> {
+pub(super) fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let low = (value & 0x7f) as u8;
