@@ -370,6 +370,7 @@ mod tests {
         ] {
             assert!(bad.parse::<Due>().is_err(), "{bad}");
         }
+        assert_eq!("T+0".parse::<Due>(), "T-0".parse(), "nothing before is nothing after");
         for same in
             ["T-5d", "T-0", "H+1h30m", "T+7d", "T-4h", "T-48h", "H+66h1m", "T-2d6h", "H+1ms"]
         {

@@ -39,9 +39,13 @@ pub(super) async fn rehearse(
 ) -> Answer<Json<Value>> {
     let person = app.tokens.may(&headers, Deed::Command)?;
     let handle = find(&app, &launch)?;
-    let missing = || ApiError::not_found(format!("procedure `{procedure}`"));
-    let procedure = Name::try_new(&procedure).map_err(|_| missing())?;
+    let procedure = named(&procedure)?;
     order(handle, Event::Rehearse { procedure, person }).await
+}
+
+/// The procedure that a path names.
+fn named(procedure: &str) -> Answer<Name> {
+    Name::try_new(procedure).map_err(|_| ApiError::not_found(format!("procedure `{procedure}`")))
 }
 
 /// Begins a launch procedure.
@@ -52,8 +56,7 @@ pub(super) async fn begin(
 ) -> Answer<Json<Value>> {
     let person = app.tokens.may(&headers, Deed::Command)?;
     let handle = find(&app, &launch)?;
-    let missing = || ApiError::not_found(format!("procedure `{procedure}`"));
-    let procedure = Name::try_new(&procedure).map_err(|_| missing())?;
+    let procedure = named(&procedure)?;
     order(handle, Event::LaunchBegun { procedure, person }).await
 }
 
@@ -101,9 +104,7 @@ pub(super) async fn decide(
     given: Result<Json<Deciding>, JsonRejection>,
 ) -> Answer<Json<Value>> {
     let Deciding { choice, reason: given, step } = body(given)?;
-    // Whether a step is this person's to do is the launch's to say.
-    let deed = if choice == Choice::MarkSucceeded { Deed::Sign } else { Deed::Command };
-    let person = app.tokens.may(&headers, deed)?;
+    let person = app.tokens.may(&headers, Deed::Sign)?;
     let reason = reason(given)?;
     let handle = find(&app, &launch)?;
     let report = handle.report();
@@ -112,5 +113,9 @@ pub(super) async fn decide(
     let step = step.or_else(|| found.asking()).ok_or_else(|| {
         ApiError::new(StatusCode::CONFLICT, "conflict", format!("run {run} asks for no decision"))
     })?;
+    // Whose step it is to do is the launch's to say; everything else is an order.
+    if choice != Choice::MarkSucceeded || !found.has_owner_at_work(step) {
+        app.tokens.may(&headers, Deed::Command)?;
+    }
     order(handle, Event::Decided { run: RunId(run), step, choice, person, reason }).await
 }

@@ -41,6 +41,12 @@ impl Run {
         Self { id, ..Self::new(launch, number, procedure, cause, at) }
     }
 
+    /// Whether a step is manual work of the launch day that has an owner, who says when it is done.
+    pub fn has_owner_at_work(&self, step: usize) -> bool {
+        let step = self.procedure.steps.get(step);
+        !self.is_rollback() && step.is_some_and(|step| step.is_manual() && step.owner.is_some())
+    }
+
     /// Whether it rolls back.
     pub fn is_rollback(&self) -> bool {
         self.procedure.purpose == Purpose::Rollback

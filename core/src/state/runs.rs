@@ -73,13 +73,10 @@ impl State {
 
     /// Whether a person says of their own step on the launch day that it is done.
     fn does_the_step(&self, run: &RunId, step: usize, decision: Choice, person: &Name) -> bool {
-        let run = self.runs.iter().find(|known| known.id == *run && !known.is_rollback());
-        let step = run.and_then(|run| run.procedure.steps.get(step));
-        decision == Choice::MarkSucceeded
-            && step.is_some_and(|step| {
-                step.is_manual()
-                    && step.owner.as_ref().is_some_and(|role| self.plan.holds(person, role))
-            })
+        let run = self.runs.iter().find(|known| known.id == *run);
+        let owned = run.filter(|run| run.has_owner_at_work(step));
+        let owner = owned.and_then(|run| run.procedure.steps[step].owner.as_ref());
+        decision == Choice::MarkSucceeded && owner.is_some_and(|role| self.plan.holds(person, role))
     }
 
     pub(super) fn run_event(

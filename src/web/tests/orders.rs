@@ -122,6 +122,12 @@ async fn a_run_that_waits_is_decided_once() {
         |choice: &str, step: usize| json!({ "choice": choice, "reason": "looked", "step": step });
     let wrong = site.post("alice", &path, &body("retry", 2)).await;
     assert_eq!(wrong.refusal(), (409, "conflict".to_owned()));
+    let owner = site.post("dan", &path, &body("mark_succeeded", 0)).await;
+    assert_eq!(
+        owner.refusal(),
+        (403, "forbidden".to_owned()),
+        "a rollback is not an owner's token's"
+    );
     assert_eq!(site.post("alice", &path, &body("mark_succeeded", 0)).await.status, 200);
     let run = site.get(&format!("{LAUNCH}/runs")).await.json();
     assert_eq!(run["runs"][0]["steps"][0]["evidence"], "marked as succeeded by alice: looked");
