@@ -9,6 +9,7 @@ mod compat;
 mod crash;
 mod demo;
 mod deploy;
+mod examples;
 mod gate;
 mod guide;
 mod launch_file;
