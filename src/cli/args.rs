@@ -8,6 +8,7 @@ use launchgate_core::instant::At;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
+use super::init::Init;
 use super::people::{GoNoGo, Sign, Waive};
 use crate::render::Format;
 use crate::replay::{Incident, Sweep, When};
@@ -42,6 +43,8 @@ pub enum Colour {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a launch file to start from: asks for what matters, or takes it as options.
+    Init(Box<Init>),
     /// Run the daemon: look, judge, serve the page and the API, fire triggers.
     Serve(Serve),
     /// Look once for every check of a launch file, and print the report. Needs no daemon.

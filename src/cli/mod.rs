@@ -5,6 +5,7 @@ mod audit;
 mod baseline;
 mod client;
 mod exit;
+pub mod init;
 mod manual;
 mod offline;
 mod online;
@@ -72,6 +73,7 @@ fn problem(failed: &Failed) -> String {
 
 async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
+        Command::Init(args) => init::init(*args, terminal),
         Command::Serve(args) => serve::serve(args, terminal).await,
         Command::Check(args) => offline::check(args, terminal).await,
         Command::Validate { files } => offline::validate(&files, terminal),

@@ -12,6 +12,7 @@ mod deploy;
 mod examples;
 mod gate;
 mod guide;
+mod init;
 mod launch_file;
 mod mail;
 mod one_run;
