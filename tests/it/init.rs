@@ -21,6 +21,16 @@ const ENOUGH: [&str; 14] = [
     "launch.yaml",
 ];
 
+/// What it can do without.
+const MORE: [&str; 6] = [
+    "--previous-version",
+    "2.9.1",
+    "--prometheus",
+    "http://127.0.0.1:9090",
+    "--postgres",
+    "env:SHOP_DB",
+];
+
 fn init(folder: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_launchgate"));
     told(
@@ -50,15 +60,7 @@ fn validated(folder: &TempDir, name: &str) -> (Option<i32>, String) {
 #[test]
 fn a_launch_file_is_written_from_options() {
     let folder = TempDir::new("init");
-    let more = [
-        "--previous-version",
-        "2.9.1",
-        "--prometheus",
-        "http://127.0.0.1:9090",
-        "--postgres",
-        "env:SHOP_DB",
-    ];
-    let (code, said) = init(&folder, &[&ENOUGH[..], &more].concat());
+    let (code, said) = init(&folder, &[&ENOUGH[..], &MORE].concat());
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(
         said,

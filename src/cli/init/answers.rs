@@ -169,7 +169,7 @@ impl<R: BufRead> Clerk<R> {
                     return None;
                 }
                 Err(problem) => {
-                    self.terminal.complain(&format!("{}: {problem}\n", question.option))
+                    self.terminal.complain(&format!("{}: {problem}\n", question.option));
                 }
             }
         } else if !self.asks {
@@ -396,6 +396,9 @@ pub(super) fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// A name, what was told, and what it should be: the answer, or a part of the problem.
+    type Row = (&'static str, Result<String, String>, Result<&'static str, &'static str>);
+
     #[test]
     fn answers_are_right_or_say_what_would_be() {
         let now: Timestamp = "2026-11-24T09:00:00Z".parse().unwrap();
@@ -406,7 +409,7 @@ mod tests {
         };
         let shown =
             |people: Vec<Name>| people.iter().map(Name::to_string).collect::<Vec<_>>().join("+");
-        let rows: [(&str, Result<String, String>, Result<&str, &str>); 24] = [
+        let rows: [Row; 24] = [
             ("title", title("The shop"), Ok("The shop")),
             ("no title", title(""), Err("cannot be left out")),
             ("a title that refers", title("to ${x}"), Err("variable")),

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use launchgate_core::name::Name;
+
 use super::Template;
 use super::answers::{Answers, quoted};
 use crate::cli::exit::Failed;
@@ -13,7 +15,7 @@ const GO_LIVE: &str = include_str!("../../../config/examples/go-live.yaml");
 pub(super) fn filled(kind: Template, file: &Path, answers: &Answers) -> Result<String, Failed> {
     let (template, pairs) = match kind {
         Template::Quickstart => (QUICKSTART, quickstart(file, answers)),
-        Template::GoLive => (GO_LIVE, go_live(answers)),
+        Template::GoLive => (GO_LIVE, go_live(file, answers)),
     };
     fill(template, &pairs)
         .map_err(|missing| Failed::internal(format!("the template lacks `{missing}`")))
@@ -48,13 +50,14 @@ fn when(answers: &Answers) -> String {
 }
 
 fn commanders(answers: &Answers) -> String {
-    let names: Vec<&str> = answers.commanders.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = answers.commanders.iter().map(Name::as_str).collect();
     format!("incident_commander: [{}]", names.join(", "))
 }
 
-fn go_live(answers: &Answers) -> Vec<(&'static str, String)> {
+fn go_live(file: &Path, answers: &Answers) -> Vec<(&'static str, String)> {
     let previous = answers.previous_version.as_deref().unwrap_or_default();
     let mut pairs = vec![
+        ("go-live.yaml", file.display().to_string()),
         ("launch: shop-2-4", format!("launch: {}", answers.name)),
         (
             "title: The shop, version 2.4, to production",
@@ -157,7 +160,6 @@ fn more_triggers(answers: &Answers) -> String {
 
 #[cfg(test)]
 mod tests {
-    use launchgate_core::name::Name;
     use launchgate_probes::builtin;
 
     use super::*;

@@ -174,7 +174,6 @@ fn kinds(how: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the numbers are asked for")]
 fn the_go_live_carries_every_row_of_the_runbook() {
     let text = text("go-live.yaml");
     let folder = example("");
