@@ -19,8 +19,8 @@ use crate::launch::{Launch, Shared};
 use crate::runner::Limits;
 use crate::settings::daemon::Settings;
 use crate::settings::launch::compile_file;
-use crate::store::{SqliteStore, StoreError};
-use crate::telemetry::Delays;
+use crate::store::{Measured, SqliteStore, StoreError};
+use crate::telemetry::Measures;
 use crate::web::auth::Tokens;
 use crate::web::oidc::Oidc;
 use crate::web::{App, router};
@@ -76,7 +76,10 @@ impl Daemon {
         if !problems.is_empty() {
             return Err(StartError::Settings(problems.join("\n")));
         }
-        let store: SharedStore = Arc::new(Mutex::new(SqliteStore::open(&settings.store.path)?));
+        let measures = Measures::default();
+        let store = SqliteStore::open(&settings.store.path)?;
+        let store: SharedStore =
+            Arc::new(Mutex::new(Measured::new(store, measures.keeping.clone())));
         let listen = settings.web.listen;
         let listener = TcpListener::bind(listen)
             .await
@@ -88,19 +91,20 @@ impl Daemon {
         let limits = &settings.limits;
         let [all, kind, host] = [limits.looks, limits.per_kind, limits.per_host]
             .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-        let limits = Arc::new(Limits::new(all, kind, host));
+        let limits = Arc::new(Limits::new(all, kind, host).noting(measures.looks.clone()));
         let shared = Shared {
             registry,
             store: Arc::clone(&store),
             clock,
-            limits: Arc::clone(&limits),
+            limits,
             shims: Arc::new(shims),
+            measures: measures.clone(),
         };
         let mut launches = Vec::new();
         for (file, launch) in compiled {
             launches.push(Launch::start(file, launch, shared.clone()).await?);
         }
-        Ok(Self::serve(settings, store, listener, launches, limits.delays().clone()))
+        Ok(Self::serve(settings, store, listener, launches, measures))
     }
 
     fn serve(
@@ -108,7 +112,7 @@ impl Daemon {
         store: SharedStore,
         listener: TcpListener,
         launches: Vec<Launch>,
-        delays: Delays,
+        measures: Measures,
     ) -> Self {
         let handles: BTreeMap<_, _> =
             launches.iter().map(|l| (l.handle().launch().clone(), l.handle().clone())).collect();
@@ -119,7 +123,7 @@ impl Daemon {
             dev: settings.web.dev,
         };
         let address = listener.local_addr().unwrap_or(settings.web.listen);
-        let app = App::new(handles, store, tokens, settings.web.hosts.clone(), delays);
+        let app = App::new(handles, store, tokens, settings.web.hosts.clone(), measures);
         let stop = CancellationToken::new();
         let told = stop.clone();
         let web = tokio::spawn(async move {

@@ -20,6 +20,7 @@ use crate::engine::{Engine, Handle, SharedStore};
 use crate::runner::{Limits, Looking, Memories, Runner, Surroundings, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
+use crate::telemetry::{Measures, Posting};
 use crate::{executor, postman, rehearse};
 
 /// How many observations may wait between a runner and its engine.
@@ -38,6 +39,8 @@ pub struct Shared {
     pub limits: Arc<Limits>,
     /// The shims that scripts run under.
     pub shims: Arc<Shims>,
+    /// What is measured.
+    pub measures: Measures,
 }
 
 /// A launch under way.
@@ -67,6 +70,7 @@ struct Outside {
     clock: Arc<dyn Clock>,
     probes: Probes,
     turns: postman::Turns,
+    posting: Posting,
 }
 
 impl Outside {
@@ -77,7 +81,8 @@ impl Outside {
             Effect::Send(message) => {
                 let clock = Arc::clone(&self.clock);
                 let handle = self.handle.clone();
-                postman::send(plan, &self.folder, handle, clock, &self.turns, *message);
+                let (turns, posting) = (&self.turns, self.posting.clone());
+                postman::send(plan, &self.folder, handle, clock, turns, posting, *message);
             }
             Effect::Rehearse { procedure, by } => self.rehearse(plan, &procedure, by),
             Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
@@ -147,13 +152,16 @@ impl Launch {
         let clock = Arc::clone(&shared.clock);
         let probes: Probes = Arc::new(Mutex::new(compiled.probes.clone()));
         let seen = Arc::clone(&probes);
+        let posting = shared.measures.posting.clone();
         let (engine, handle) = Engine::restore(
             Arc::clone(&plan),
             Arc::clone(&shared.store),
             Arc::clone(&shared.clock),
+            shared.measures.engines.of(&plan.launch),
             |handle| {
                 let turns = postman::Turns::default();
-                let outside = Outside { folder, shims, handle, clock, probes: seen, turns };
+                let outside =
+                    Outside { folder, shims, handle, clock, probes: seen, turns, posting };
                 Arc::new(move |plan: &Arc<Plan>, effect| outside.act(plan, effect))
             },
         )

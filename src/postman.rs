@@ -32,6 +32,7 @@ pub(crate) use undelivered::Undelivered;
 
 use crate::clock::Clock;
 use crate::engine::Handle;
+use crate::telemetry::Posting;
 
 /// Between the first tries; each pause is twice the one before.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -42,18 +43,20 @@ const LONGEST_WISH: Duration = Duration::from_secs(15 * 60);
 /// When a message is given up.
 const TOO_OLD: Duration = Duration::from_secs(24 * 3_600);
 
-/// Begins to deliver a message, behind those of its matter. What becomes of it reaches the engine through `handle`.
+/// Begins to deliver a message, behind those of its matter, and notes the tries. What becomes of it reaches the engine through `handle`.
 pub fn send(
     plan: &Arc<Plan>,
     folder: &Path,
     handle: Handle,
     clock: Arc<dyn Clock>,
     turns: &Turns,
+    posting: Posting,
     message: Message,
 ) {
     let (plan, folder) = (Arc::clone(plan), folder.to_owned());
     let kind = plan.channels.get(&message.channel).map(|channel| channel.kind.as_str());
     let mut turn = turns.take(kind, &message);
+    let kind = kind.unwrap_or("none").to_owned();
     tokio::spawn(async move {
         turn.come().await;
         let mut tries = 0;
@@ -61,6 +64,7 @@ pub fn send(
             let tried = deliver(&plan, &folder, &message).await;
             tries += 1;
             let at = clock.now().wall;
+            posting.tried(&kind, result(&tried, is_too_old(&message, at)));
             let wish = match tried {
                 Ok(()) => break Delivery::Sent { at },
                 Err(Undelivered::ForGood(because)) => break Delivery::GivenUp { at, because },
@@ -80,6 +84,16 @@ pub fn send(
         handle.tell(Event::Delivered { id: message.id, delivery }).await;
         drop(turn);
     });
+}
+
+/// What came of a try, in a word.
+fn result(tried: &Result<(), Undelivered>, is_too_old: bool) -> &'static str {
+    match tried {
+        Ok(()) => "sent",
+        Err(Undelivered::ForGood(_)) => "refused",
+        Err(Undelivered::Yet { .. }) if is_too_old => "too_old",
+        Err(Undelivered::Yet { .. }) => "later",
+    }
 }
 
 fn is_too_old(message: &Message, now: Timestamp) -> bool {

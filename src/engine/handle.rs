@@ -7,6 +7,7 @@ use launchgate_core::name::Name;
 use launchgate_core::report::Report;
 use launchgate_core::state::{Event, Rejected};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// Something for the engine's inbox.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Message {
     pub event: Event,
     /// Who waits to hear that it was taken and kept; nobody for what the daemon itself saw.
     pub answer: Option<oneshot::Sender<Result<(), Refused>>>,
+    /// When it was handed in; it may have waited for room in the inbox since.
+    pub since: Instant,
 }
 
 /// Why the engine did not take an event.
@@ -91,6 +94,12 @@ impl Handle {
         self.reports.clone()
     }
 
+    /// How many events wait in the inbox, and for how many there is room.
+    pub fn inbox(&self) -> (usize, usize) {
+        let room = self.inbox.max_capacity();
+        (room - self.inbox.capacity(), room)
+    }
+
     /// Whether the engine has ended.
     pub fn is_gone(&self) -> bool {
         self.inbox.is_closed()
@@ -102,14 +111,15 @@ impl Handle {
     /// The launch refuses it, or it cannot be kept: then it has not happened.
     pub async fn submit(&self, event: Event) -> Result<(), Refused> {
         let (answer, heard) = oneshot::channel();
-        let message = Message { event, answer: Some(answer) };
+        let message = Message { event, answer: Some(answer), since: Instant::now() };
         self.inbox.send(message).await.map_err(|_| Refused::Gone)?;
         heard.await.map_err(|_| Refused::Gone)?
     }
 
     /// Hands in what the daemon saw. Waits for room in the inbox, which is bounded.
     pub async fn tell(&self, event: Event) {
-        if self.inbox.send(Message { event, answer: None }).await.is_err() {
+        let message = Message { event, answer: None, since: Instant::now() };
+        if self.inbox.send(message).await.is_err() {
             tracing::debug!(launch = %self.launch, "the engine has ended; an event is dropped");
         }
     }

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::crash;
 use crate::store::{Store, StoreError};
+use crate::telemetry::EngineMeasure;
 
 /// How many events may wait.
 const INBOX: usize = 1_024;
@@ -54,6 +55,7 @@ pub struct Engine {
     store: SharedStore,
     clock: Arc<dyn Clock>,
     performer: Performer,
+    measure: EngineMeasure,
     inbox: mpsc::Receiver<Message>,
     questions: mpsc::Receiver<Question>,
     reports: watch::Sender<Arc<Report>>,
@@ -79,6 +81,7 @@ impl Engine {
         plan: Arc<Plan>,
         store: SharedStore,
         clock: Arc<dyn Clock>,
+        measure: EngineMeasure,
         performer: impl FnOnce(Handle) -> Performer,
     ) -> Result<(Self, Handle), StoreError> {
         let launch = plan.launch.clone();
@@ -93,6 +96,7 @@ impl Engine {
             store,
             clock,
             performer: performer(handle.clone()),
+            measure,
             inbox,
             questions,
             reports,
@@ -137,7 +141,9 @@ impl Engine {
                     self.learn(found);
                 }
                 Some(question) = self.questions.recv() => self.answer(question),
-                _ = tick.tick() => {
+                due = tick.tick() => {
+                    self.measure.ticked(due.elapsed());
+                    self.measure.passed(&self.reports.borrow());
                     if self.asking.is_none() {
                         self.asking = self.ask_elsewhere();
                     }
@@ -178,6 +184,7 @@ impl Engine {
 
     async fn turn(&mut self, messages: impl Iterator<Item = Message>) {
         for message in messages {
+            self.measure.took(message.since.elapsed());
             match message.answer {
                 None => self.take(message.event),
                 Some(answer) => self.order(message.event, answer).await,
@@ -294,6 +301,7 @@ impl Engine {
         if let Err(error) = &kept {
             self.note(error);
         }
+        self.measure.holds(self.held.len());
         kept.is_ok()
     }
 

@@ -125,6 +125,7 @@ impl Rig {
             compiled.plan,
             Arc::new(Mutex::new(store.clone())),
             Arc::clone(&clock) as Arc<dyn Clock>,
+            crate::telemetry::Engines::default().of(&Name::of("shop")),
             |_| {
                 Arc::new(move |_: &Arc<Plan>, effect| {
                     let [begun, looked_at]: &[Arc<Mutex<Vec<Perform>>>; 2] = &lists;

@@ -53,6 +53,7 @@ async fn sent(plan: &Arc<Plan>, message: Message) -> Delivery {
         handle,
         Arc::new(SystemClock::new()),
         &Turns::default(),
+        Posting::default(),
         message,
     );
     match letters.recv().await.map(|letter| letter.event) {

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use launchgate_core::observation::Observation;
 use launchgate_probes::DynProbe;
-use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::telemetry::Delays;
+use crate::telemetry::Looks;
 
 /// The permits, shared by every launch of a daemon so that one host is not asked by all of them at once.
 pub struct Limits {
@@ -20,11 +20,8 @@ pub struct Limits {
     per_host: usize,
     kinds: Mutex<HashMap<String, Arc<Semaphore>>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
-    delays: Delays,
+    looks: Looks,
 }
-
-/// The bounds of the delays, in seconds.
-const DELAYS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
 /// Whether a check's last look was answered in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +48,13 @@ impl Limits {
             per_host: per_host.max(1),
             kinds: Mutex::default(),
             hosts: Mutex::default(),
-            delays: Delays::new_with_constructor(|| Histogram::new(DELAYS)),
+            looks: Looks::default(),
         }
+    }
+
+    /// The limits, which note the looks here.
+    pub fn noting(self, looks: Looks) -> Self {
+        Self { looks, ..self }
     }
 
     /// Waits until a probe may look. Permits are taken in one order (hosts by name, kind, all), so that two looks never
@@ -89,12 +91,12 @@ impl Limits {
             Lane::Quick => "quick",
             Lane::Slow => "slow",
         };
-        self.delays.get_or_create(&[("lane", lane)]).observe(after.as_secs_f64());
+        self.looks.began(lane, after);
     }
 
-    /// How late looks began; every launch of a daemon adds to it.
-    pub fn delays(&self) -> &Delays {
-        &self.delays
+    /// Notes how a look ended.
+    pub fn ended(&self, kind: &'static str, observation: &Observation) {
+        self.looks.ended(kind, observation);
     }
 }
 

@@ -147,6 +147,7 @@ impl Work {
             limits.began(lane, due.elapsed());
             let observation = look(&looking, &around, &*clock).await;
             drop(permits);
+            limits.ended(looking.probe.kind(), &observation);
             let silent = |f: &Failure| f.cause == Cause::Timeout;
             let silent = observation.outcome.as_ref().is_err_and(silent);
             let lane = if silent { Lane::Slow } else { Lane::Quick };

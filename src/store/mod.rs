@@ -10,6 +10,7 @@ mod audit_tests;
 mod contract;
 mod history;
 mod key;
+mod measured;
 mod memory;
 mod messages;
 mod past;
@@ -30,6 +31,7 @@ use launchgate_core::target::Elsewhere;
 
 pub use self::audit::AuditFile;
 pub use self::key::PublicKey;
+pub use self::measured::Measured;
 pub use self::memory::MemoryStore;
 pub use self::retention::Retention;
 pub use self::sqlite::SqliteStore;

@@ -13,7 +13,6 @@ mod metrics;
 pub mod oidc;
 mod page;
 mod people;
-mod process;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -32,7 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::auth::Tokens;
 use crate::engine::{Handle, SharedStore};
-use crate::telemetry::Delays;
+use crate::telemetry::Measures;
 
 /// An order's body may not be longer.
 const MAX_BODY: usize = 64 << 10;
@@ -54,8 +53,8 @@ pub struct App {
     pub streams: Arc<Semaphore>,
     /// When the daemon started.
     started: Timestamp,
-    /// How late looks began.
-    delays: Delays,
+    /// What the daemon measures of itself.
+    measures: Measures,
     /// Reports as JSON.
     written: Arc<written::Written>,
 }
@@ -67,7 +66,7 @@ impl App {
         store: SharedStore,
         tokens: Tokens,
         hosts: Vec<String>,
-        delays: Delays,
+        measures: Measures,
     ) -> Self {
         Self {
             launches: Arc::new(launches),
@@ -76,7 +75,7 @@ impl App {
             hosts: Arc::new(hosts),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             started: Timestamp::now(),
-            delays,
+            measures,
             written: Arc::default(),
         }
     }
@@ -123,5 +122,6 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(gatekeeper::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), gatekeeper::guard))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }

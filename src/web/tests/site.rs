@@ -133,7 +133,7 @@ impl Site {
             store,
             tokens,
             vec!["gate.example".to_owned()],
-            crate::runner::Limits::default().delays().clone(),
+            crate::telemetry::Measures::default(),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
         let address = listener.local_addr().expect("it is bound");

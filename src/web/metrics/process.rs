@@ -31,6 +31,10 @@ pub(super) fn register(registry: &mut Registry, started: Timestamp) {
     if let Some(open) = descriptors() {
         registry.register("process_open_fds", "Open file descriptors", ConstGauge::new(open));
     }
+    if let Some(most) = most_descriptors() {
+        let help = "How many file descriptors may be open";
+        registry.register("process_max_fds", help, ConstGauge::new(most));
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "processor time is far below 2^52 seconds")]
@@ -49,4 +53,10 @@ fn resident() -> Option<f64> {
 #[expect(clippy::cast_precision_loss, reason = "descriptors are few")]
 fn descriptors() -> Option<f64> {
     std::fs::read_dir("/proc/self/fd").ok().map(|open| open.count() as f64)
+}
+
+fn most_descriptors() -> Option<f64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
