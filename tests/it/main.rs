@@ -15,6 +15,7 @@ mod guide;
 mod init;
 mod launch_file;
 mod mail;
+mod metrics;
 mod one_run;
 mod probe_alerts;
 mod probe_backup;

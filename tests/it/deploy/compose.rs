@@ -121,6 +121,7 @@ fn the_prometheus_of_compose_reads_its_configuration() {
     let config = read("compose/prometheus.yaml");
     let inside = "/run/launchgate/prometheus.token";
     assert!(config.contains(inside) && read("compose/start.sh").contains("/prometheus.token"));
+    folder.write("launchgate.rules.yaml", &read("prometheus/launchgate.rules.yaml"));
     let config = folder.write("prometheus.yml", &config.replace(inside, &token));
     run(program("promtool").args(["check", "config"]).arg(config));
 }

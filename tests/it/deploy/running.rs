@@ -90,6 +90,7 @@ fn prometheus(folder: &TempDir, ports: [u16; 3]) -> Server {
     let token = folder.join("prometheus.token").display().to_string();
     let config = moved(&read("compose/prometheus.yaml"), ports);
     let config = config.replace("/run/launchgate/prometheus.token", &token);
+    folder.write("launchgate.rules.yaml", &read("prometheus/launchgate.rules.yaml"));
     let config = folder.write("prometheus.yml", &config);
     let mut command = program("prometheus");
     command.arg(format!("--config.file={}", config.display()));
