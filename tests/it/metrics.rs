@@ -45,7 +45,7 @@ checklists:
     title: The front door
     due: T-0
     checks:
-      answers: &answers
+      answers:
         title: The site answers
         probe: http
         with: {{ url: "{service}/healthz" }}
@@ -92,7 +92,6 @@ procedures:
       - {{ step: revert, do: manual, with: {{ instructions: "Bring it back" }} }}
 "#
     )
-    .replace("answers: &answers", "answers:")
 }
 
 /// A daemon under way with that launch.
@@ -139,7 +138,7 @@ struct Metric {
     samples: usize,
 }
 
-/// The metrics of an exposition, by name. Families without a series are among them.
+/// The metrics of an exposition, by name.
 fn metrics(text: &str) -> BTreeMap<String, Metric> {
     let mut all: BTreeMap<String, Metric> = BTreeMap::new();
     let mut at = (String::new(), String::new());
@@ -166,14 +165,18 @@ fn metrics(text: &str) -> BTreeMap<String, Metric> {
     all
 }
 
-/// Waits until every metric has a series, and gives them.
-fn settled(setting: &Setting) -> (String, BTreeMap<String, Metric>) {
-    let mut empty = Vec::new();
+/// Waits until each of these metrics has a series, and gives all that there are.
+fn settled<'m>(
+    setting: &Setting,
+    wanted: impl IntoIterator<Item = &'m String> + Clone,
+) -> (String, BTreeMap<String, Metric>) {
+    let mut empty: Vec<String> = Vec::new();
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         poll_until(PATIENCE, "a series of every metric", || {
             let text = setting.metrics();
             let all = metrics(&text);
-            empty = all.iter().filter(|(_, m)| m.samples == 0).map(|(n, _)| n.clone()).collect();
+            let is_there = |name: &&String| all.get(*name).is_some_and(|m| m.samples > 0);
+            empty = wanted.clone().into_iter().filter(|name| !is_there(name)).cloned().collect();
             empty.is_empty().then_some((text, all))
         })
     }));

@@ -137,7 +137,7 @@ fn what_the_dashboard_and_the_rules_ask_for_is_there() {
     for rule in judged {
         assert_eq!(rule["health"], "ok", "{rule:#}");
     }
-    poll_until(PATIENCE, "the alert of the trigger without eyes or the run that waits", || {
+    poll_until(PATIENCE, "the alert of the waiver", || {
         (scraper.series("ALERTS{alertname=\"LaunchgateWaiverEnds\",alertstate=\"firing\"}") == 1)
             .then_some(())
     });
