@@ -7,6 +7,7 @@ mod looks;
 mod posting;
 mod requests;
 
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
@@ -47,6 +48,9 @@ impl Measures {
         self.requests.register(registry);
     }
 }
+
+/// A histogram of seconds for each set of labels.
+type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
 
 fn seconds() -> Histogram {
     Histogram::new(BOUNDS)

@@ -90,14 +90,40 @@ impl<S: Store> Store for Measured<S> {
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
     use super::super::MemoryStore;
     use super::super::contract::contract;
     use super::*;
+    use crate::telemetry::Measures;
 
     #[test]
     fn a_measured_store_keeps_the_contract() {
         let open = || Measured::new(MemoryStore::default(), Keeping::default());
         contract(open, |store| store);
+    }
+
+    #[test]
+    fn what_fails_is_counted_with_its_reason() {
+        let keeping = Keeping::default();
+        let mut store = Measured::new(MemoryStore::default(), keeping.clone());
+        let shop = Name::of("shop");
+        store.load(&shop).expect("there is nothing, which is no fault");
+        store.audit(&shop, 0, 1).expect_err("it keeps no log");
+        let measures = Measures { keeping, ..Measures::default() };
+        let mut registry = Registry::default();
+        measures.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("a String takes all");
+        for line in [
+            "launchgate_store_operation_duration_seconds_count{operation=\"load\"} 1",
+            "launchgate_store_operation_duration_seconds_count{operation=\"audit\"} 1",
+            "launchgate_store_failures_total{operation=\"audit\",reason=\"unavailable\"} 1",
+            "launchgate_store_failures_total{operation=\"commit\",reason=\"unavailable\"} 0",
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line}\n{text}");
+        }
     }
 
     /// What the trait does by itself where a store says nothing would be done here in place of what the store does.

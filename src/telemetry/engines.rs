@@ -15,18 +15,18 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-use super::seconds;
+use super::{Seconds, seconds};
 
 type Labels<const N: usize> = [(&'static str, String); N];
-type Seconds = Counter<f64, AtomicU64>;
+type Elapsed = Counter<f64, AtomicU64>;
 
 /// What is measured of the engines of a daemon, by launch.
 #[derive(Debug, Clone)]
 pub struct Engines {
-    ticks: Family<Labels<1>, Histogram, fn() -> Histogram>,
-    events: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    ticks: Seconds<Labels<1>>,
+    events: Seconds<Labels<1>>,
     held: Family<Labels<1>, Gauge>,
-    unknown: Family<Labels<3>, Seconds>,
+    unknown: Family<Labels<3>, Elapsed>,
 }
 
 /// What one engine notes.
@@ -36,9 +36,9 @@ pub struct EngineMeasure {
     ticks: Histogram,
     events: Histogram,
     held: Gauge,
-    unknown: Family<Labels<3>, Seconds>,
+    unknown: Family<Labels<3>, Elapsed>,
     /// The counters of the checks in the last report, and when they were last added to.
-    counters: HashMap<CheckPath, Seconds>,
+    counters: HashMap<CheckPath, Elapsed>,
     counted: Instant,
 }
 

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::seconds;
+use super::{Seconds, seconds};
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// What is measured of the store, by operation. The wait for its turn is not part of an operation.
 #[derive(Debug, Clone)]
 pub struct Keeping {
-    took: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    took: Seconds<Labels<1>>,
     failed: Family<Labels<2>, Counter>,
 }
 

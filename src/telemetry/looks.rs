@@ -5,18 +5,17 @@ use std::time::Duration;
 use launchgate_core::observation::Observation;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::seconds;
+use super::{Seconds, seconds};
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// What is measured of looks, for all launches of a daemon together.
 #[derive(Debug, Clone)]
 pub struct Looks {
-    delays: Family<Labels<1>, Histogram, fn() -> Histogram>,
-    took: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    delays: Seconds<Labels<1>>,
+    took: Seconds<Labels<1>>,
     ended: Family<Labels<2>, Counter>,
 }
 

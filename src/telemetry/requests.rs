@@ -5,10 +5,9 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::seconds;
+use super::{Seconds, seconds};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
@@ -20,7 +19,7 @@ struct Answer {
 #[derive(Debug, Clone)]
 pub struct Requests {
     answered: Family<Answer, Counter>,
-    took: Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>,
+    took: Seconds<[(&'static str, &'static str); 1]>,
 }
 
 impl Requests {

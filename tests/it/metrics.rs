@@ -151,7 +151,7 @@ fn metrics(text: &str) -> BTreeMap<String, Metric> {
                 _ => "",
             };
             at = (name.to_owned(), format!("{name}{suffix}"));
-            all.entry(at.1.clone()).or_default().kind = kind.to_owned();
+            kind.clone_into(&mut all.entry(at.1.clone()).or_default().kind);
         } else if !line.starts_with('#') {
             assert!(line.starts_with(&at.0), "{line} under {}", at.0);
             let metric = all.get_mut(&at.1).expect("it has its type");
@@ -166,17 +166,14 @@ fn metrics(text: &str) -> BTreeMap<String, Metric> {
 }
 
 /// Waits until each of these metrics has a series, and gives all that there are.
-fn settled<'m>(
-    setting: &Setting,
-    wanted: impl IntoIterator<Item = &'m String> + Clone,
-) -> (String, BTreeMap<String, Metric>) {
+fn settled(setting: &Setting, wanted: &BTreeSet<String>) -> (String, BTreeMap<String, Metric>) {
     let mut empty: Vec<String> = Vec::new();
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         poll_until(PATIENCE, "a series of every metric", || {
             let text = setting.metrics();
             let all = metrics(&text);
             let is_there = |name: &&String| all.get(*name).is_some_and(|m| m.samples > 0);
-            empty = wanted.clone().into_iter().filter(|name| !is_there(name)).cloned().collect();
+            empty = wanted.iter().filter(|name| !is_there(name)).cloned().collect();
             empty.is_empty().then_some((text, all))
         })
     }));

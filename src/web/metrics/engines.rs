@@ -8,7 +8,7 @@ use crate::engine::Handle;
 pub(super) struct Inboxes {
     waiting: Series,
     room: Series,
-    gone: Series,
+    up: Series,
 }
 
 impl Inboxes {
@@ -17,7 +17,7 @@ impl Inboxes {
         Self {
             waiting: series("engine_inbox_events", "How many events wait for the engine"),
             room: series("engine_inbox_limit_events", "How many events may wait for the engine"),
-            gone: series("engine_up", "Whether the launch's engine is at work"),
+            up: series("engine_up", "Whether the launch's engine is at work"),
         }
     }
 
@@ -25,6 +25,6 @@ impl Inboxes {
         let (waiting, room) = handle.inbox();
         self.waiting.count(of, waiting);
         self.room.count(of, room);
-        self.gone.is(of, !handle.is_gone());
+        self.up.is(of, !handle.is_gone());
     }
 }

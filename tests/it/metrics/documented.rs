@@ -58,7 +58,7 @@ fn every_metric_is_documented_and_passes_the_linter() {
     }
     let setting = Setting::new();
     let told = documented();
-    let (text, exposed) = settled(&setting, told.keys());
+    let (text, exposed) = settled(&setting, &told.keys().cloned().collect());
     let is_so = |(name, metric): &(&String, &Metric)| {
         told.get(*name).is_some_and(|t| (&t.kind, &t.labels) == (&metric.kind, &metric.labels))
     };
