@@ -110,7 +110,7 @@ mod tests {
         let mut store = Measured::new(MemoryStore::default(), keeping.clone());
         let shop = Name::of("shop");
         store.load(&shop).expect("there is nothing, which is no fault");
-        store.audit(&shop, 0, 1).expect_err("it keeps no log");
+        store.load_at(&shop, Timestamp::UNIX_EPOCH, &[]).expect_err("it keeps no past");
         let measures = Measures { keeping, ..Measures::default() };
         let mut registry = Registry::default();
         measures.register(&mut registry);
@@ -118,8 +118,8 @@ mod tests {
         encode(&mut text, &registry).expect("a String takes all");
         for line in [
             "launchgate_store_operation_duration_seconds_count{operation=\"load\"} 1",
-            "launchgate_store_operation_duration_seconds_count{operation=\"audit\"} 1",
-            "launchgate_store_failures_total{operation=\"audit\",reason=\"unavailable\"} 1",
+            "launchgate_store_operation_duration_seconds_count{operation=\"load_at\"} 1",
+            "launchgate_store_failures_total{operation=\"load_at\",reason=\"unavailable\"} 1",
             "launchgate_store_failures_total{operation=\"commit\",reason=\"unavailable\"} 0",
         ] {
             assert!(text.lines().any(|written| written == line), "{line}\n{text}");
