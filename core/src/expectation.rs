@@ -97,6 +97,25 @@ pub(crate) enum Predicate {
     Or(Vec<Predicate>),
 }
 
+impl Predicate {
+    fn limits<'e>(&'e self, found: &mut Vec<Limit<'e>>) {
+        match self {
+            Self::Compare(
+                Operand::Reading(reading),
+                op,
+                Operand::Literal(Value::Number(value), _),
+            ) => {
+                let above = matches!(op, Op::Greater | Op::GreaterEqual);
+                let orders = above || matches!(op, Op::Less | Op::LessEqual | Op::Equal);
+                found.extend(orders.then_some(Limit { reading, value: *value, above }));
+            }
+            Self::And(all) | Self::Or(all) => all.iter().for_each(|each| each.limits(found)),
+            // What must not hold has its limit on the other side, and is left to the sentence.
+            Self::Not(_) | Self::Compare(..) | Self::Matches(..) | Self::Flag(_) => {}
+        }
+    }
+}
+
 /// A compiled expectation.
 #[derive(Debug, Clone)]
 pub struct Expectation {
@@ -142,6 +161,13 @@ impl Expectation {
             Value::Number(value) => Some(Limit { reading, value: *value, above }),
             Value::NotFinite(_) | Value::Flag(_) | Value::Text(_) | Value::Texts(_) => None,
         }
+    }
+
+    /// Every number that a reading is held against, whichever way, for a plot to show beside what was seen.
+    pub fn limits(&self) -> Vec<Limit<'_>> {
+        let mut limits = Vec::new();
+        self.predicate.limits(&mut limits);
+        limits
     }
 
     /// Judges readings.

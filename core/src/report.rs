@@ -13,7 +13,7 @@ use crate::gate::{Blocker, Gates, Verdict};
 use crate::message::Outgoing;
 use crate::milestone::{Phase, Reached};
 use crate::name::{CheckPath, Name};
-use crate::reading::Readings;
+use crate::reading::{Readings, Unit};
 use crate::rehearsal::Rehearsal;
 use crate::run::{Held, Run, RunId, StepState};
 use crate::trigger::{Flag, Hold, Mode, Status};
@@ -161,6 +161,9 @@ pub struct CheckReport {
     pub vantages: Vec<Name>,
     /// What was last seen.
     pub readings: Option<Readings>,
+    /// What its numbers are held against.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitReport>,
     /// When it was last seen.
     pub observed_at: Option<Timestamp>,
     /// How long that counts, in seconds; none for sign-offs.
@@ -168,8 +171,41 @@ pub struct CheckReport {
     /// Who accepted that it does not pass, until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
+    /// Who may sign, and what a signature must bring, if people answer it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing: Option<SigningReport>,
     /// Who signed, with what.
     pub sign_offs: Vec<crate::attestation::SignOff>,
+}
+
+/// What is asked of those who sign a check off.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SigningReport {
+    /// The role that may sign.
+    pub by: Name,
+    /// Who holds it.
+    pub people: Vec<Name>,
+    /// How many different people must sign.
+    pub quorum: u32,
+    /// Whether a signature needs evidence.
+    pub evidence_required: bool,
+    /// The values that a signature records.
+    pub record: Vec<Name>,
+}
+
+/// A number that a check's reading is held against.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LimitReport {
+    /// The reading.
+    pub reading: Name,
+    /// What it counts.
+    pub unit: Unit,
+    /// The number, in the base of the unit.
+    pub value: f64,
+    /// Whether it is as it should be above the number, rather than below or at it.
+    pub above: bool,
+    /// Whether beyond it the check warns, rather than fails.
+    pub warns: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]

@@ -12,6 +12,7 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timeline;
 pub mod words;
 
 use std::str::FromStr;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use launchgate_core::instant::{At, AtError};
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
+use launchgate_core::observation::Observation;
 use launchgate_core::reading::cut;
 use launchgate_core::report::Report;
 use launchgate_core::state::Event;
@@ -195,17 +196,26 @@ pub(super) async fn check(
         .flat_map(|l| &l.checks)
         .find(|c| c.id == path)
         .ok_or_else(missing)?;
-    let (store, name) = (app.store.clone(), handle.launch().clone());
     let limit = long.limit.unwrap_or(HISTORY).min(MOST_HISTORY);
+    let history = history(&app, handle, &path, limit).await?;
+    Ok(Json(json!({ "check": found, "history": history })))
+}
+
+/// The newest looks of a check, newest first.
+pub(super) async fn history(
+    app: &App,
+    handle: &Handle,
+    check: &CheckPath,
+    limit: usize,
+) -> Answer<Vec<Observation>> {
+    let (store, name, path) = (app.store.clone(), handle.launch().clone(), check.clone());
     let history = tokio::task::spawn_blocking(move || {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         store.history(&name, &path, limit)
     });
     let history =
         history.await.map_err(|e| e.to_string()).and_then(|r| r.map_err(|e| e.to_string()));
-    let history = history
-        .map_err(|e| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", e))?;
-    Ok(Json(json!({ "check": found, "history": history })))
+    history.map_err(|e| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", e))
 }
 
 pub(super) async fn triggers(

@@ -2,7 +2,7 @@
 // differs is changed, so that focus, selection, open lists and what a screen reader follows stay where they are.
 "use strict";
 (() => {
-  const launch = document.body.dataset.launch;
+  const { launch, fragment } = document.body.dataset;
   const board = document.getElementById("board");
   const lost = document.getElementById("lost");
   const CALM_MS = 1000, SILENCE_MS = 45000, RETRY_MS = 5000;
@@ -19,7 +19,9 @@
 
   // The window is called by the answer, and a lost answer by a question mark.
   function call() {
-    const answer = `${lost.hidden ? "" : "?"}${document.getElementById("headline").dataset.verdict}`;
+    const headline = document.getElementById("headline");
+    if (!headline) return;
+    const answer = `${lost.hidden ? "" : "?"}${headline.dataset.verdict}`;
     document.title = document.title.replace(/^\S+/, answer);
   }
 
@@ -58,7 +60,7 @@
     asking = true;
     again = false;
     try {
-      const answer = await fetch(`/launches/${launch}/board`, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+      const answer = await fetch(fragment, { cache: "no-store", signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error(answer.status);
       const fresh = board.cloneNode(false);
       fresh.innerHTML = await answer.text();
@@ -67,6 +69,7 @@
       call();
       tick();
       alive();
+      document.dispatchEvent(new Event("launchgate:drawn"));
     } catch { again = true; dead(); }
     setTimeout(() => { asking = false; if (again) refresh(); }, lost.hidden ? CALM_MS : RETRY_MS);
   }
@@ -84,6 +87,7 @@
 
   function tick() {
     const at = document.getElementById("countdown");
+    if (!at) return;
     const left = Number(at.dataset.seconds) - Math.floor((Date.now() - counted) / 1000);
     const s = Math.abs(left), two = (n) => String(n).padStart(2, "0");
     const days = Math.floor(s / 86400), clock = [Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60, s % 60];
@@ -91,7 +95,10 @@
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+  document.addEventListener("launchgate:ordered", refresh);
   setInterval(() => { tick(); if (Date.now() - seen > SILENCE_MS) dead(); }, 1000);
   tick();
-  listen();
+  // The list of launches has no stream of its own.
+  if (launch) listen();
+  else setInterval(refresh, RETRY_MS);
 })();

@@ -16,6 +16,7 @@ mod people;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod whoami;
 mod written;
 
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ impl App {
 /// Every route.
 pub fn router(app: App) -> Router {
     let api = Router::new()
+        .route("/whoami", get(whoami::whoami))
         .route("/launches", get(api::launches))
         .route("/launches/{launch}", get(api::launch))
         .route("/launches/{launch}/report", get(api::report))
@@ -112,9 +114,13 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api)
         .route("/", get(page::index))
         .route("/launches/{launch}", get(page::board_page))
+        .route("/launches", get(page::index_fragment))
         .route("/launches/{launch}/board", get(page::board_fragment))
+        .route("/launches/{launch}/checks/{list}/{check}", get(page::check_page))
+        .route("/launches/{launch}/checks/{list}/{check}/board", get(page::check_fragment))
         .route("/assets/board.css", get(page::css))
         .route("/assets/board.js", get(page::js))
+        .route("/assets/orders.js", get(page::orders_js))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))

@@ -1,19 +1,25 @@
 //! The pages: the list of launches and the war-room board of each. They are readable without a script; a small one asks
 //! for the board again whenever a newer report is announced.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use launchgate_core::name::CheckPath;
 use launchgate_core::report::Report;
 use maud::{Markup, html};
 
 use super::App;
-use super::api::find;
+use super::api::{Answer, find, history};
 use super::error::ApiError;
-use crate::render::html::{CSS, badge, board, page, title};
+use crate::render::html::{CSS, badge, board, glance, look, page, title};
 use crate::render::words::{self, countdown, tame};
 
 const JS: &str = include_str!("board.js");
+const ORDERS_JS: &str = include_str!("orders.js");
+/// How many looks the page of a check is drawn from.
+const HISTORY: usize = 300;
 /// How often a page without a script comes anew, in seconds.
 const RELOAD: u8 = 15;
 
@@ -25,34 +31,49 @@ pub(super) async fn js() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], JS)
 }
 
+pub(super) async fn orders_js() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], ORDERS_JS)
+}
+
 /// The launches; the board itself if there is but one.
 pub(super) async fn index(State(app): State<App>) -> Response {
     if let (1, Some(name)) = (app.launches.len(), app.launches.keys().next()) {
         return Redirect::temporary(&format!("/launches/{name}")).into_response();
     }
-    let reports: Vec<_> = app.launches.values().map(crate::engine::Handle::report).collect();
     let body = html! {
-        body {
-            main {
-                h1 { "Launches" }
-                ul.cards { @for report in &reports { (row(report)) } }
-                @if reports.is_empty() { p { "This daemon serves no launch." } }
-            }
+        body data-fragment="/launches" {
+            p #lost role="alert" hidden { }
+            main #board { (cards(&app)) }
+            script src="/assets/board.js" { }
         }
     };
     Html(page("launchgate", &served(), &body).into_string()).into_response()
 }
 
-fn row(report: &Report) -> Markup {
+pub(super) async fn index_fragment(State(app): State<App>) -> Html<String> {
+    Html(cards(&app).into_string())
+}
+
+fn cards(app: &App) -> Markup {
+    let reports: Vec<_> = app.launches.values().map(crate::engine::Handle::report).collect();
+    html! {
+        h1 { "Launches" }
+        ul.cards { @for report in &reports { (card(report)) } }
+        @if reports.is_empty() { p { "This daemon serves no launch." } }
+    }
+}
+
+fn card(report: &Report) -> Markup {
     html! {
         li {
             (badge(report.verdict.name(), words::verdict(report.verdict))) " "
-            a href={ "/launches/" (report.launch) } { (tame(&report.title)) }
+            a href={ "/launches/" (report.launch) } { strong { (tame(&report.title)) } }
             span.fine {
-                " " (report.question) " · version " (tame(&report.version)) " · "
+                " " (tame(&report.question)) " · version " (tame(&report.version)) " · "
                 (countdown(report.seconds_to_go_live)) " · " (report.phase.name())
-                @if !report.on_schedule { " · overdue: " (words::names(&report.overdue)) }
             }
+            @if !report.on_schedule { p.late { "✗ Overdue: " (words::names(&report.overdue)) } }
+            (glance(report))
         }
     }
 }
@@ -65,16 +86,28 @@ fn served() -> Markup {
     }
 }
 
-pub(super) async fn board_page(
-    State(app): State<App>,
-    Path(launch): Path<String>,
-) -> Result<Response, NoPage> {
-    let report = find(&app, &launch)?.report();
-    let body = html! {
-        body data-launch=(report.launch) {
+/// A page that stays up to date, and on which those who may give orders.
+fn live(app: &App, report: &Report, fragment: &str, board: &Markup) -> Markup {
+    html! {
+        body data-launch=(report.launch) data-fragment=(fragment) data-dev[app.tokens.dev] {
             a.skip href="#board" { "Skip to the answer" }
             p #lost role="alert" hidden { }
-            main #board { (board(&report)) }
+            main #board { (board) }
+            form #who hidden {
+                label for="token" { @if app.tokens.dev { "Act as" } @else { "Token" } } " "
+                input #token name="token" type=(if app.tokens.dev { "text" } else { "password" }) autocomplete="current-password" required;
+                " " button type="submit" { "Show what I may do" }
+                span #acting role="status" { }
+                button #leave type="button" hidden { "Sign out" }
+            }
+            dialog #ask aria-labelledby="ask-title" {
+                form {
+                    h2 #ask-title { }
+                    div #ask-fields { }
+                    p #ask-refused.alarm role="alert" hidden { }
+                    div.answer { button type="submit" { "Confirm" } " " button #ask-cancel type="button" { "Cancel" } }
+                }
+            }
             footer.fine {
                 @if app.launches.len() > 1 { a href="/" { "All launches" } " · " }
                 a href={ "/api/v1/launches/" (report.launch) "/report?format=html" } { "Report to keep" } " · "
@@ -82,8 +115,18 @@ pub(super) async fn board_page(
                 noscript { " · comes anew every " (RELOAD) " seconds" }
             }
             script src="/assets/board.js" { }
+            script src="/assets/orders.js" { }
         }
-    };
+    }
+}
+
+pub(super) async fn board_page(
+    State(app): State<App>,
+    Path(launch): Path<String>,
+) -> Result<Response, NoPage> {
+    let report = find(&app, &launch)?.report();
+    let fragment = format!("/launches/{}/board", report.launch);
+    let body = live(&app, &report, &fragment, &board(&report, true));
     Ok(Html(page(&title(&report), &served(), &body).into_string()).into_response())
 }
 
@@ -91,7 +134,39 @@ pub(super) async fn board_fragment(
     State(app): State<App>,
     Path(launch): Path<String>,
 ) -> Result<Response, ApiError> {
-    Ok(Html(board(&find(&app, &launch)?.report()).into_string()).into_response())
+    Ok(Html(board(&find(&app, &launch)?.report(), true).into_string()).into_response())
+}
+
+/// A check on a page of its own, with its numbers over time.
+pub(super) async fn check_page(
+    State(app): State<App>,
+    Path((launch, list, check)): Path<(String, String, String)>,
+) -> Result<Response, NoPage> {
+    let (report, drawn) = drawn(&app, &launch, &list, &check).await?;
+    let fragment = format!("/launches/{}/checks/{list}/{check}/board", report.launch);
+    let body = live(&app, &report, &fragment, &drawn);
+    let called = format!("{} · {list}/{check}", report.verdict.name());
+    Ok(Html(page(&called, &served(), &body).into_string()).into_response())
+}
+
+pub(super) async fn check_fragment(
+    State(app): State<App>,
+    Path((launch, list, check)): Path<(String, String, String)>,
+) -> Result<Response, ApiError> {
+    let (_, drawn) = drawn(&app, &launch, &list, &check).await?;
+    Ok(Html(drawn.into_string()).into_response())
+}
+
+async fn drawn(app: &App, launch: &str, list: &str, check: &str) -> Answer<(Arc<Report>, Markup)> {
+    let handle = find(app, launch)?;
+    let report = handle.report();
+    let missing = || ApiError::not_found(format!("check `{list}/{check}`"));
+    let path: CheckPath = format!("{list}/{check}").parse().map_err(|_| missing())?;
+    let mut checks = report.checklists.iter().flat_map(|list| &list.checks);
+    let found = checks.find(|check| check.id == path).ok_or_else(missing)?;
+    let history = history(app, handle, &path, HISTORY).await?;
+    let drawn = look(found, &history, &report, true);
+    Ok((report, drawn))
 }
 
 /// What a person sees instead of a page.

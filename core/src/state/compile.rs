@@ -14,7 +14,10 @@ use crate::message::Delivery;
 use crate::milestone::{Milestone, Phase};
 use crate::name::Name;
 use crate::rehearsal;
-use crate::report::{CheckReport, ChecklistReport, DueState, MessageReport, Report, TriggerReport};
+use crate::report::{
+    CheckReport, ChecklistReport, DueState, LimitReport, MessageReport, Report, SigningReport,
+    TriggerReport,
+};
 use crate::run::RunStatus;
 use crate::time::{Anchor, Moment, elapsed, format_duration};
 use crate::trigger::{Mode, Status};
@@ -162,9 +165,20 @@ impl State {
                 Question::Rehearsal(_) => Name::of("rehearsal"),
             },
             readings: last.and_then(|o| o.outcome.as_ref().ok()).cloned(),
+            limits: limits(check),
             observed_at: last.map(|o| o.at.wall),
             fresh_for: probed.then_some(check.fresh_for.as_secs_f64()),
             waiver: None,
+            signing: match &check.question {
+                Question::Probe { .. } | Question::Rehearsal(_) => None,
+                Question::SignOff(rule) => Some(SigningReport {
+                    by: rule.by.clone(),
+                    people: self.plan.people.get(&rule.by).cloned().unwrap_or_default(),
+                    quorum: rule.quorum,
+                    evidence_required: rule.evidence_required,
+                    record: rule.record.clone(),
+                }),
+            },
             sign_offs: match check.question {
                 Question::Probe { .. } | Question::Rehearsal(_) => Vec::new(),
                 Question::SignOff(_) => {
@@ -390,4 +404,19 @@ fn question(phase: Phase) -> &'static str {
         Phase::RolledBack => "May we launch again?",
         Phase::Closed => "The launch is closed.",
     }
+}
+
+/// What a check's numbers are held against, those that fail first.
+fn limits(check: &Check) -> Vec<LimitReport> {
+    let all = check.expect.iter().map(|e| (e, false)).chain(check.warn.iter().map(|e| (e, true)));
+    all.flat_map(|(expectation, warns)| {
+        expectation.limits().into_iter().map(move |limit| LimitReport {
+            reading: limit.reading.name.clone(),
+            unit: limit.reading.kind.unit(),
+            value: limit.value,
+            above: limit.above,
+            warns,
+        })
+    })
+    .collect()
 }

@@ -7,29 +7,37 @@ use maud::{Markup, html};
 use super::super::words::{self, ago, countdown, tame};
 use super::announcements::{announcements, reach};
 use super::checklist::checklist;
+use super::day::day;
+use super::glance::glance;
+use super::happened::{happened, watch};
 use super::run::run;
-use super::{badge, link};
+use super::{badge, link, orders};
 
-/// What changes with every report. Its parts are always there, so that a live page can compare them one by one.
-pub fn board(report: &Report) -> Markup {
+/// What changes with every report. Its parts are always there, so that a live page can compare them one by one; a live
+/// one has the buttons that give orders.
+pub fn board(report: &Report, live: bool) -> Markup {
+    let of_day = report.day.as_ref().and_then(|day| day.run.as_ref());
     html! {
-        (headline(report))
+        (headline(report, live))
+        (glance(report))
         div #alarms role="alert" {
             @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (tame(alarm)) } }
         }
         (blockers(report))
-        div #runs { @for each in &report.runs { (run(each, report)) } }
-        (triggers(report))
+        (day(report, live))
+        div #runs { @for each in report.runs.iter().filter(|run| Some(&run.id) != of_day) { (run(each, report, live)) } }
+        (triggers(report, live))
         section #checklists aria-labelledby="checklists-title" {
             h2 #checklists-title { "Checklists" }
-            @for list in &report.checklists { (checklist(list, report)) }
+            @for list in &report.checklists { (checklist(list, report, live)) }
         }
+        (watch(report))
         (announcements(report))
-        (milestones(report))
+        (happened(report, live))
     }
 }
 
-fn headline(report: &Report) -> Markup {
+fn headline(report: &Report, live: bool) -> Markup {
     let tone = words::verdict(report.verdict);
     html! {
         header #headline.headline.(tone.class()) data-verdict=(report.verdict.name()) {
@@ -43,6 +51,10 @@ fn headline(report: &Report) -> Markup {
             }
             div.what {
                 p { strong { (words::about(report)) } " · " (report.phase.name()) }
+                @if let Some(made) = report.decisions.first() {
+                    p.decided { "Decided " (badge(made.decision.name(), words::decision(made, report))) " " (words::decided(made, report)) }
+                }
+                @if live { (orders::decision()) }
                 p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
                 p.fine {
                     "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
@@ -75,16 +87,16 @@ fn blocker(blocker: &Blocker, report: &Report) -> Markup {
     }
 }
 
-fn triggers(report: &Report) -> Markup {
+fn triggers(report: &Report, live: bool) -> Markup {
     html! {
         section #triggers aria-labelledby="triggers-title" hidden[report.triggers.is_empty()] {
             h2 #triggers-title { "Rollback triggers" }
-            ul.cards { @for each in &report.triggers { (trigger(each, report)) } }
+            ul.cards { @for each in &report.triggers { (trigger(each, report, live)) } }
         }
     }
 }
 
-fn trigger(trigger: &TriggerReport, report: &Report) -> Markup {
+fn trigger(trigger: &TriggerReport, report: &Report, live: bool) -> Markup {
     let credit = words::credit(trigger);
     html! {
         li {
@@ -100,22 +112,8 @@ fn trigger(trigger: &TriggerReport, report: &Report) -> Markup {
                 span { (credit) " of breach" }
             }
             p { (tame(&trigger.because)) }
-        }
-    }
-}
-
-fn milestones(report: &Report) -> Markup {
-    html! {
-        section #milestones aria-labelledby="milestones-title" hidden[report.milestones.is_empty()] {
-            h2 #milestones-title { "Milestones" }
-            ol {
-                @for reached in &report.milestones {
-                    li {
-                        time datetime=(reached.at) { (format!("{:.0}", reached.at)) } " "
-                        strong { (reached.milestone) } " by " (tame(&reached.by))
-                    }
-                }
-            }
+            @if let Some(hold) = &trigger.hold { p.fine { "Held by " (hold.by) " until " time datetime=(hold.until) { (format!("{:.0}", hold.until)) } ": " (tame(&hold.reason)) } }
+            @if live { (orders::trigger(trigger)) }
         }
     }
 }

@@ -7,13 +7,13 @@ use launchgate_core::report::{CheckReport, ChecklistReport, Report};
 use maud::{Markup, html};
 
 use super::super::words::{self, ago, tame};
-use super::{badge, link};
+use super::{badge, link, orders};
 
 /// How many odd parts of a look are shown; the API has the rest.
 const MAX_PARTS: usize = 8;
 
 /// A checklist; what is not GO is open.
-pub(super) fn checklist(list: &ChecklistReport, report: &Report) -> Markup {
+pub(super) fn checklist(list: &ChecklistReport, report: &Report, live: bool) -> Markup {
     let (state, tone) = words::due(list.state);
     html! {
         details #{ "list-" (list.id) } open[list.verdict != Verdict::Go] data-verdict=(list.verdict.name()) {
@@ -28,12 +28,13 @@ pub(super) fn checklist(list: &ChecklistReport, report: &Report) -> Markup {
                     @if list.warnings > 0 { " · " (list.warnings) @if list.warnings == 1 { " warning" } @else { " warnings" } }
                 }
             }
-            ul.checks { @for each in &list.checks { (check(each, report)) } }
+            ul.checks { @for each in &list.checks { (check(each, report, live)) } }
         }
     }
 }
 
-fn check(check: &CheckReport, report: &Report) -> Markup {
+/// A check with what was seen and who said what about it.
+pub(super) fn check(check: &CheckReport, report: &Report, live: bool) -> Markup {
     let (mark, tone) = words::outcome(check.outcome);
     html! {
         li {
@@ -42,9 +43,21 @@ fn check(check: &CheckReport, report: &Report) -> Markup {
                 span.outcome.(tone.class()) { (check.outcome.name()) } " "
                 strong { (tame(&check.title)) } " " code { (check.id.check) }
                 @if check.level == Level::Advisory { span.fine { " advisory" } }
-                p { (tame(&check.because)) (age(check, report)) }
+                p {
+                    (tame(&check.because)) (age(check, report))
+                    @if live && check.observed_at.is_some() {
+                        span.fine { " · " a href={ "/launches/" (report.launch) "/checks/" (check.id) } aria-label={ "History of " (check.id) } { "history" } }
+                    }
+                }
                 (parts(check))
                 @for each in &check.sign_offs { (sign_off(each, report)) }
+                @if let Some(waiver) = &check.waiver {
+                    p.fine {
+                        "~ waived by " strong { (waiver.person) } " " time datetime=(waiver.at) { (ago(waiver.at, report.as_of)) }
+                        ", until " time datetime=(waiver.until) { (format!("{:.0}", waiver.until)) } ": " (tame(&waiver.reason))
+                    }
+                }
+                @if live { (orders::check(check)) }
             }
         }
     }
@@ -82,6 +95,7 @@ fn sign_off(sign_off: &SignOff, report: &Report) -> Markup {
             (said) strong { (sign_off.person) } " " time datetime=(sign_off.at) { (ago(sign_off.at, report.as_of)) }
             " for version " (tame(&sign_off.version))
             @if let Some(evidence) = &sign_off.evidence { " · " (link(evidence, evidence)) }
+            @for (name, value) in &sign_off.values { " · " (name) " " strong { (tame(value)) } }
             @if let Some(note) = &sign_off.note { " · " (tame(note)) }
         }
     }

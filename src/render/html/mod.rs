@@ -6,12 +6,20 @@
 mod announcements;
 mod board;
 mod checklist;
+mod day;
+mod glance;
+mod happened;
+mod look;
+mod orders;
+mod plot;
 mod run;
 
 use launchgate_core::report::Report;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use self::board::board;
+pub use self::glance::glance;
+pub use self::look::look;
 use super::words::{self, Tone, tame};
 
 /// The style of the board.
@@ -20,7 +28,7 @@ pub const CSS: &str = include_str!("board.css");
 /// The report as a page of its own, which carries its style and needs nothing else.
 pub fn document(report: &Report) -> Markup {
     let style = html! { style { (PreEscaped(CSS)) } };
-    page(&title(report), &style, &html! { body { main #board { (board(report)) } } })
+    page(&title(report), &style, &html! { body { main #board { (board(report, false)) } } })
 }
 
 /// A page: its title, what its head has besides, and its body.

@@ -1,0 +1,98 @@
+//! A check on a page of its own: how it stands, its numbers over time, and its last looks.
+
+use std::collections::BTreeSet;
+
+use launchgate_core::name::Name;
+use launchgate_core::observation::Observation;
+use launchgate_core::reading::{Unit, Value};
+use launchgate_core::report::{CheckReport, Report};
+use maud::{Markup, html};
+
+use super::super::words::{self, tame};
+use super::checklist::check as standing;
+use super::plot::Plot;
+
+/// How many looks the table has.
+const LOOKS: usize = 25;
+/// How much of a look's sentence the table has, in characters.
+const MAX_TEXT: usize = 160;
+
+/// What changes on the page of a check; `history` is newest first.
+pub fn look(check: &CheckReport, history: &[Observation], report: &Report, live: bool) -> Markup {
+    html! {
+        h1 { (tame(&check.title)) }
+        p.fine { a href={ "/launches/" (report.launch) } { "The board of " (tame(&report.title)) } " · " code { (check.id) } " · " (check.probe) }
+        ul.checks.alone { (standing(check, report, live)) }
+        section #numbers aria-labelledby="numbers-title" {
+            h2 #numbers-title { "Numbers" }
+            @for plot in plots(check, history) { (plot.draw()) }
+        }
+        section #looks aria-labelledby="looks-title" hidden[history.is_empty()] {
+            h2 #looks-title { "Last looks" }
+            div.scroll tabindex="0" role="region" aria-label="Last looks" {
+                table {
+                    thead { tr { th scope="col" { "Ended" } th scope="col" { "Took" } th scope="col" { "Saw" } } }
+                    tbody { @for each in history.iter().take(LOOKS) { (row(each, check)) } }
+                }
+            }
+        }
+    }
+}
+
+/// The unit of a reading, where the check holds it against something.
+fn unit(check: &CheckReport, reading: &Name) -> Unit {
+    check
+        .limits
+        .iter()
+        .find(|limit| limit.reading == *reading)
+        .map_or(Unit::One, |limit| limit.unit)
+}
+
+fn plots<'a>(check: &'a CheckReport, history: &'a [Observation]) -> Vec<Plot<'a>> {
+    let mut names: BTreeSet<&Name> = check.limits.iter().map(|limit| &limit.reading).collect();
+    for readings in history.iter().filter_map(|look| look.outcome.as_ref().ok()) {
+        let numbers = readings.values.iter().filter(|(_, value)| matches!(value, Value::Number(_)));
+        names.extend(numbers.map(|(name, _)| name));
+    }
+    let seen = |name: &Name| {
+        let number = |look: &Observation| match look.outcome.as_ref().ok()?.values.get(name)? {
+            Value::Number(number) => Some(*number),
+            Value::NotFinite(_) | Value::Flag(_) | Value::Text(_) | Value::Texts(_) => None,
+        };
+        history.iter().rev().map(|look| (look.sampled_at(), number(look))).collect()
+    };
+    let limits = |name: &Name| check.limits.iter().filter(|limit| limit.reading == *name).collect();
+    let mut plots: Vec<Plot<'a>> = names
+        .into_iter()
+        .map(|name| Plot {
+            name: name.as_str(),
+            unit: unit(check, name),
+            seen: seen(name),
+            limits: limits(name),
+        })
+        .collect();
+    // What the check hangs on stands first.
+    plots.sort_by_key(|plot| plot.limits.is_empty());
+    plots
+}
+
+fn row(look: &Observation, check: &CheckReport) -> Markup {
+    let says = match &look.outcome {
+        Ok(readings) => {
+            let shown = readings
+                .values
+                .iter()
+                .map(|(name, value)| format!("{name} {}", value.show(unit(check, name))));
+            shown.collect::<Vec<_>>().join(", ")
+        }
+        Err(failure) => format!("? {failure}"),
+    };
+    let says: String = tame(&says).chars().take(MAX_TEXT).collect();
+    html! {
+        tr {
+            td.when { time datetime=(look.at.wall) { (format!("{:.0}", look.at.wall)) } }
+            td.when { (words::seconds(look.took.as_secs_f64())) }
+            td { (says) }
+        }
+    }
+}
