@@ -46,6 +46,8 @@ pub struct Limit<'e> {
     pub value: f64,
     /// Whether the expectation holds above it, rather than below.
     pub above: bool,
+    /// How the two are compared, as a launch file says it, such as `<=`.
+    pub operator: &'static str,
 }
 
 /// How two values are compared.
@@ -107,7 +109,12 @@ impl Predicate {
             ) => {
                 let above = matches!(op, Op::Greater | Op::GreaterEqual);
                 let orders = above || matches!(op, Op::Less | Op::LessEqual | Op::Equal);
-                found.extend(orders.then_some(Limit { reading, value: *value, above }));
+                found.extend(orders.then_some(Limit {
+                    reading,
+                    value: *value,
+                    above,
+                    operator: op.symbol(),
+                }));
             }
             Self::And(all) | Self::Or(all) => all.iter().for_each(|each| each.limits(found)),
             // What must not hold has its limit on the other side, and is left to the sentence.
@@ -158,7 +165,9 @@ impl Expectation {
             Op::Equal | Op::NotEqual | Op::In | Op::Contains | Op::Matches => return None,
         };
         match limit {
-            Value::Number(value) => Some(Limit { reading, value: *value, above }),
+            Value::Number(value) => {
+                Some(Limit { reading, value: *value, above, operator: op.symbol() })
+            }
             Value::NotFinite(_) | Value::Flag(_) | Value::Text(_) | Value::Texts(_) => None,
         }
     }

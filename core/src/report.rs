@@ -202,8 +202,8 @@ pub struct LimitReport {
     pub unit: Unit,
     /// The number, in the base of the unit.
     pub value: f64,
-    /// Whether it is as it should be above the number, rather than below or at it.
-    pub above: bool,
+    /// How the two must compare, as the launch file says it: `<`, `<=`, `==`, `>=` or `>`.
+    pub operator: &'static str,
     /// Whether beyond it the check warns, rather than fails.
     pub warns: bool,
 }

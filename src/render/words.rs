@@ -364,14 +364,25 @@ pub(crate) fn about(report: &Report) -> String {
     format!("{}{kind} · version {}", tame(&report.title), tame(&report.version))
 }
 
+/// An instant as the people of its place say it; the seconds only where it has some.
+fn moment(at: &Zoned) -> String {
+    let clock = if at.second() == 0 { "%H:%M" } else { "%H:%M:%S" };
+    let told = at.strftime(&format!("%a %Y-%m-%d {clock} %Z")).to_string();
+    match at.time_zone().iana_name() {
+        Some(place) if !told.ends_with(place) => format!("{told} ({place})"),
+        _ => told,
+    }
+}
+
 /// When it goes live, and until when the window is open.
 pub(crate) fn schedule(report: &Report) -> String {
     let read = |text: &String| text.parse::<Zoned>().ok();
     match (read(&report.go_live), report.window_ends.as_ref().and_then(read)) {
         (Some(begins), Some(ends)) => {
-            let form = if begins.date() == ends.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
-            format!("{}, window until {}", report.go_live, ends.strftime(form))
+            let form = if begins.date() == ends.date() { "%H:%M" } else { "%a %Y-%m-%d %H:%M" };
+            format!("{}, window until {}", moment(&begins), ends.strftime(form))
         }
-        _ => report.go_live.clone(),
+        (Some(begins), None) => moment(&begins),
+        (None, _) => report.go_live.clone(),
     }
 }

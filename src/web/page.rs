@@ -73,7 +73,7 @@ fn card(report: &Report) -> Markup {
                 (countdown(report.seconds_to_go_live)) " · " (report.phase.name())
             }
             @if !report.on_schedule { p.late { "✗ Overdue: " (words::names(&report.overdue)) } }
-            (glance(report))
+            (glance(report, &format!("/launches/{}", report.launch)))
         }
     }
 }
@@ -92,14 +92,8 @@ fn live(app: &App, report: &Report, fragment: &str, board: &Markup) -> Markup {
         body data-launch=(report.launch) data-fragment=(fragment) data-dev[app.tokens.dev] {
             a.skip href="#board" { "Skip to the answer" }
             p #lost role="alert" hidden { }
-            main #board { (board) }
-            form #who hidden {
-                label for="token" { @if app.tokens.dev { "Act as" } @else { "Token" } } " "
-                input #token name="token" type=(if app.tokens.dev { "text" } else { "password" }) autocomplete="current-password" required;
-                " " button type="submit" { "Show what I may do" }
-                span #acting role="status" { }
-                button #leave type="button" hidden { "Sign out" }
-            }
+            (who(app))
+            main #board tabindex="-1" { (board) }
             dialog #ask aria-labelledby="ask-title" {
                 form {
                     h2 #ask-title { }
@@ -116,6 +110,19 @@ fn live(app: &App, report: &Report, fragment: &str, board: &Markup) -> Markup {
             }
             script src="/assets/board.js" { }
             script src="/assets/orders.js" { }
+        }
+    }
+}
+
+/// Where people say who they are; without a script there is nothing that it could do.
+fn who(app: &App) -> Markup {
+    html! {
+        form #who hidden aria-label="Who you are" {
+            label for="token" { @if app.tokens.dev { "Act as" } @else { "Token" } }
+            input #token name="token" type=(if app.tokens.dev { "text" } else { "password" }) autocomplete="current-password" required;
+            button type="submit" { "Show what I may do" }
+            span #acting role="status" { }
+            button #leave type="button" hidden { "Sign out" }
         }
     }
 }

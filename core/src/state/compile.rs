@@ -414,7 +414,7 @@ fn limits(check: &Check) -> Vec<LimitReport> {
             reading: limit.reading.name.clone(),
             unit: limit.reading.kind.unit(),
             value: limit.value,
-            above: limit.above,
+            operator: limit.operator,
             warns,
         })
     })

@@ -19,7 +19,7 @@ pub fn board(report: &Report, live: bool) -> Markup {
     let of_day = report.day.as_ref().and_then(|day| day.run.as_ref());
     html! {
         (headline(report, live))
-        (glance(report))
+        (glance(report, ""))
         div #alarms role="alert" {
             @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (tame(alarm)) } }
         }

@@ -7,13 +7,14 @@ use maud::{Markup, html};
 use super::super::words::{self, Tone};
 use super::badge;
 
-/// The strip below the headline.
-pub fn glance(report: &Report) -> Markup {
+/// The strip below the headline. Its headings lead `to` the parts of this page, or of another.
+pub fn glance(report: &Report, to: &str) -> Markup {
+    let run = if report.day.is_some() { "day" } else { "runs" };
     html! {
         dl.glance {
-            div { dt { a href="#blockers" { "Blocked by" } } dd { (blocked(report)) } }
-            div { dt { a href="#triggers" { "Rollback triggers" } } dd { (triggers(report)) } }
-            div { dt { a href=(if report.day.is_some() { "#day" } else { "#runs" }) { "Under way" } } dd { (under_way(report)) } }
+            div { dt { a href={ (to) "#blockers" } { "Blocked by" } } dd { (blocked(report)) } }
+            div { dt { a href={ (to) "#triggers" } { "Rollback triggers" } } dd { (triggers(report)) } }
+            div { dt { a href={ (to) "#" (run) } { "Under way" } } dd { (under_way(report)) } }
         }
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn happened(report: &Report, live: bool) -> Markup {
         section #timeline aria-labelledby="timeline-title" hidden[entries.is_empty() && !live] {
             h2 #timeline-title { "Timeline" }
             @if live { (orders::milestones(report)) }
+            @if entries.is_empty() { p.fine { "Nothing has happened yet." } }
             ol.timeline {
                 @for entry in &entries {
                     li {

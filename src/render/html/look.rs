@@ -13,19 +13,25 @@ use super::checklist::check as standing;
 use super::plot::Plot;
 
 /// How many looks the table has.
-const LOOKS: usize = 25;
+const LOOKS: usize = 20;
 /// How much of a look's sentence the table has, in characters.
 const MAX_TEXT: usize = 160;
 
 /// What changes on the page of a check; `history` is newest first.
 pub fn look(check: &CheckReport, history: &[Observation], report: &Report, live: bool) -> Markup {
+    let (held, others): (Vec<Plot<'_>>, _) =
+        plots(check, history).into_iter().partition(|plot| !plot.limits.is_empty());
     html! {
         h1 { (tame(&check.title)) }
         p.fine { a href={ "/launches/" (report.launch) } { "The board of " (tame(&report.title)) } " · " code { (check.id) } " · " (check.probe) }
         ul.checks.alone { (standing(check, report, live)) }
         section #numbers aria-labelledby="numbers-title" {
             h2 #numbers-title { "Numbers" }
-            @for plot in plots(check, history) { (plot.draw()) }
+            @for plot in &held { (plot.draw()) }
+            details.more #others hidden[others.is_empty()] open[held.is_empty()] {
+                summary { "Numbers that the check hangs on nowhere: " (others.len()) }
+                @for plot in &others { (plot.draw()) }
+            }
         }
         section #looks aria-labelledby="looks-title" hidden[history.is_empty()] {
             h2 #looks-title { "Last looks" }
@@ -62,7 +68,7 @@ fn plots<'a>(check: &'a CheckReport, history: &'a [Observation]) -> Vec<Plot<'a>
         history.iter().rev().map(|look| (look.sampled_at(), number(look))).collect()
     };
     let limits = |name: &Name| check.limits.iter().filter(|limit| limit.reading == *name).collect();
-    let mut plots: Vec<Plot<'a>> = names
+    names
         .into_iter()
         .map(|name| Plot {
             name: name.as_str(),
@@ -70,10 +76,14 @@ fn plots<'a>(check: &'a CheckReport, history: &'a [Observation]) -> Vec<Plot<'a>
             seen: seen(name),
             limits: limits(name),
         })
-        .collect();
-    // What the check hangs on stands first.
-    plots.sort_by_key(|plot| plot.limits.is_empty());
-    plots
+        .collect()
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn row(look: &Observation, check: &CheckReport) -> Markup {
@@ -87,7 +97,7 @@ fn row(look: &Observation, check: &CheckReport) -> Markup {
         }
         Err(failure) => format!("? {failure}"),
     };
-    let says: String = tame(&says).chars().take(MAX_TEXT).collect();
+    let says = shorten(&tame(&says));
     html! {
         tr {
             td.when { time datetime=(look.at.wall) { (format!("{:.0}", look.at.wall)) } }

@@ -121,10 +121,13 @@ impl Plot<'_> {
             });
         let last = numbers.last().copied().unwrap_or_default();
         let mut text = format!(
-            "last {}, between {} and {} in {} looks",
+            "last {}, {} in {} looks",
             show(last),
-            show(low),
-            show(high),
+            if low < high {
+                format!("between {} and {}", show(low), show(high))
+            } else {
+                "the same".to_owned()
+            },
             self.seen.len()
         );
         let blind = self.seen.len() - numbers.len();
@@ -132,11 +135,8 @@ impl Plot<'_> {
             text += &format!(", {blind} without a number");
         }
         for limit in &self.limits {
-            let (sign, word) = (
-                if limit.above { "above" } else { "up to" },
-                if limit.warns { "should be" } else { "must be" },
-            );
-            text += &format!("; {word} {sign} {}", show(limit.value));
+            let word = if limit.warns { "should be" } else { "must be" };
+            text += &format!("; {word} {}{}", compared(limit.operator), show(limit.value));
         }
         text
     }
@@ -161,6 +161,17 @@ fn line(limit: &LimitReport, frame: &Frame) -> Markup {
     html! {
         path.limit.warns[limit.warns] d=(format!("M{LEFT} {}H{}", px(y), WIDTH - 8.0)) {}
         text.limit.warns[limit.warns] x=(WIDTH - 12.0) y=(px((y - 4.0).max(ABOVE + 4.0))) text-anchor="end" { (limit.unit.format(limit.value)) }
+    }
+}
+
+/// A comparison in words, for those who hear the picture.
+fn compared(operator: &str) -> &'static str {
+    match operator {
+        "<" => "below ",
+        "<=" => "at most ",
+        ">=" => "at least ",
+        ">" => "above ",
+        _ => "",
     }
 }
 
@@ -190,7 +201,7 @@ mod tests {
             reading: Name::of("lag"),
             unit: Unit::Time,
             value: 5.0,
-            above: false,
+            operator: "<=",
             warns: false,
         };
         let drawn = plot(&[Some(1.0), Some(2.0), None, Some(1.5)], Some(&limit));
@@ -198,7 +209,7 @@ mod tests {
         assert_eq!(drawn.matches("class=\"blind\"").count(), 1, "{drawn}");
         assert!(
             drawn.contains(
-                "last 1.5s, between 1s and 2s in 4 looks, 1 without a number; must be up to 5s"
+                "last 1.5s, between 1s and 2s in 4 looks, 1 without a number; must be at most 5s"
             ),
             "{drawn}"
         );
