@@ -77,6 +77,7 @@
     if (!button) return;
     order = { ...button.dataset, body: JSON.parse(button.dataset.body), label: button.textContent };
     by("ask-title").textContent = `${order.label}?`;
+    by("ask-says").textContent = order.says ?? "";
     fields.replaceChildren(...JSON.parse(button.dataset.fields).map(field));
     refused.hidden = true;
     ask.classList.toggle("grave", button.classList.contains("grave"));
@@ -105,6 +106,8 @@
       if (!answer.ok) throw new Error(await told(answer));
       ask.close();
       acting.textContent = `You act as ${me.identity}. Done: ${order.label}.`;
+      // The button may be gone with the next drawing, and the focus is not to be lost with it.
+      acting.focus({ preventScroll: true });
       document.dispatchEvent(new Event("launchgate:ordered"));
     } catch (error) {
       refused.textContent = `✗ ${error.message}`;

@@ -97,6 +97,7 @@ fn live(app: &App, report: &Report, fragment: &str, board: &Markup) -> Markup {
             dialog #ask aria-labelledby="ask-title" {
                 form {
                     h2 #ask-title { }
+                    p #ask-says { }
                     div #ask-fields { }
                     p #ask-refused.alarm role="alert" hidden { }
                     div.answer { button type="submit" { "Confirm" } " " button #ask-cancel type="button" { "Cancel" } }
@@ -121,7 +122,7 @@ fn who(app: &App) -> Markup {
             label for="token" { @if app.tokens.dev { "Act as" } @else { "Token" } }
             input #token name="token" type=(if app.tokens.dev { "text" } else { "password" }) autocomplete="current-password" required;
             button type="submit" { "Show what I may do" }
-            span #acting role="status" { }
+            span #acting role="status" tabindex="-1" { }
             button #leave type="button" hidden { "Sign out" }
         }
     }

@@ -5,6 +5,7 @@
 mod announcements;
 mod assets;
 mod audit;
+mod browser;
 mod compat;
 mod crash;
 mod demo;

@@ -31,6 +31,9 @@ WANTED=(
   faketime:faketime # makes an old backup without waiting for one
   jsonschema:python3-jsonschema # judges the schema of launch files
   aiosmtpd:python3-aiosmtpd # takes mail
+  chromium:chromium # opens the pages
+  chromedriver:chromium-driver
+  npm:npm # fetches axe-core, which judges them
   mandoc:mandoc # reads the manual page as strictly as it can be read
   openssl:openssl
   curl:curl
@@ -59,8 +62,20 @@ for entry in "${WANTED[@]}"; do
   fi
 done
 
+# What no package of Debian has, in a folder that is not kept.
+AXE_CORE=4.10.3
+fetch_axe() {
+  local folder
+  folder="$(dirname "$0")/../../target/rigs"
+  if ! grep -qs "\"version\": \"$AXE_CORE\"" "$folder/node_modules/axe-core/package.json"; then
+    mkdir -p "$folder"
+    npm install --silent --no-audit --no-fund --prefix "$folder" "axe-core@$AXE_CORE"
+  fi
+}
+
 if [ "${#commands[@]}" -eq 0 ]; then
   echo "rigs: every command is already here"
+  fetch_axe
   exit 0
 fi
 
@@ -99,3 +114,4 @@ if [ "${#missing[@]}" -ne 0 ]; then
   echo "rigs: still missing after the installation: ${missing[*]}" >&2
   exit 1
 fi
+fetch_axe

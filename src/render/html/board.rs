@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::super::words::{self, ago, countdown, tame};
 use super::announcements::{announcements, reach};
-use super::checklist::checklist;
+use super::checklist::{anchor, checklist};
 use super::day::day;
 use super::glance::glance;
 use super::happened::{happened, watch};
@@ -23,7 +23,7 @@ pub fn board(report: &Report, live: bool) -> Markup {
         div #alarms role="alert" {
             @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (tame(alarm)) } }
         }
-        (blockers(report))
+        (blockers(report, live))
         (day(report, live))
         div #runs { @for each in report.runs.iter().filter(|run| Some(&run.id) != of_day) { (run(each, report, live)) } }
         (triggers(report, live))
@@ -54,7 +54,7 @@ fn headline(report: &Report, live: bool) -> Markup {
                 @if let Some(made) = report.decisions.first() {
                     p.decided { "Decided " (badge(made.decision.name(), words::decision(made, report))) " " (words::decided(made, report)) }
                 }
-                @if live { (orders::decision()) }
+                @if live { (orders::decision(report)) }
                 p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
                 p.fine {
                     "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
@@ -65,24 +65,31 @@ fn headline(report: &Report, live: bool) -> Markup {
     }
 }
 
-fn blockers(report: &Report) -> Markup {
+fn blockers(report: &Report, live: bool) -> Markup {
     html! {
         section #blockers aria-labelledby="blockers-title" hidden[report.blockers.is_empty()] {
             h2 #blockers-title { "Blockers" }
-            ul.cards { @for each in &report.blockers { (blocker(each, report)) } }
+            ul.cards { @for each in &report.blockers { (blocker(each, report, live)) } }
         }
     }
 }
 
-fn blocker(blocker: &Blocker, report: &Report) -> Markup {
+fn blocker(blocker: &Blocker, report: &Report, live: bool) -> Markup {
+    let mut checks = report.checklists.iter().flat_map(|list| &list.checks);
+    let found = blocker.check.as_ref().and_then(|id| checks.find(|check| check.id == *id));
     html! {
         li {
             (badge(blocker.why.name(), words::why(blocker.why))) " "
             strong { (tame(&blocker.title)) } " "
-            @if let Some(check) = &blocker.check { code { (check) } }
+            @match (&blocker.check, found) {
+                (Some(id), Some(check)) => { a href={ "#" (anchor(check)) } { code { (id) } } },
+                (Some(id), None) => { code { (id) } },
+                (None, _) => {},
+            }
             p { (tame(&blocker.because)) }
             @if let Some(who) = words::who(blocker, report) { p.fine { "Owner: " strong { (who) } } }
             @for each in &blocker.contacts { (reach(each)) }
+            @if let Some(check) = found.filter(|_| live) { (orders::check(check)) }
         }
     }
 }

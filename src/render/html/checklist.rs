@@ -23,7 +23,7 @@ pub(super) fn checklist(list: &ChecklistReport, report: &Report, live: bool) -> 
                 span.fine {
                     " due " time datetime=(list.due_at) { (list.due) } ", "
                     span.(tone.class()) { (state) }
-                    " · " (words::gates(list.gates))
+                    " · " (counts(list)) " · " (words::gates(list.gates))
                     @if let Some(owner) = &list.owner { " · " (words::holders(owner, &list.people)) }
                     @if list.warnings > 0 { " · " (list.warnings) @if list.warnings == 1 { " warning" } @else { " warnings" } }
                 }
@@ -33,11 +33,26 @@ pub(super) fn checklist(list: &ChecklistReport, report: &Report, live: bool) -> 
     }
 }
 
+/// How many checks stand how, what is wrong first.
+fn counts(list: &ChecklistReport) -> Markup {
+    let order = ["fail", "unknown", "warn", "waived", "pass"].map(|word| {
+        (word, list.checks.iter().filter(|check| check.outcome.name() == word).count())
+    });
+    let told = order.iter().filter(|(_, count)| *count > 0);
+    let told: Vec<String> = told.map(|(word, count)| format!("{count} {word}")).collect();
+    html! { (told.join(", ")) }
+}
+
+/// Where a check stands on the page.
+pub(super) fn anchor(check: &CheckReport) -> String {
+    format!("check-{}-{}", check.id.checklist, check.id.check)
+}
+
 /// A check with what was seen and who said what about it.
 pub(super) fn check(check: &CheckReport, report: &Report, live: bool) -> Markup {
     let (mark, tone) = words::outcome(check.outcome);
     html! {
-        li {
+        li #(anchor(check)) {
             span.mark.(tone.class()) aria-hidden="true" { (mark) }
             div {
                 span.outcome.(tone.class()) { (check.outcome.name()) } " "

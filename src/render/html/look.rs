@@ -35,7 +35,7 @@ pub fn look(check: &CheckReport, history: &[Observation], report: &Report, live:
         }
         section #looks aria-labelledby="looks-title" hidden[history.is_empty()] {
             h2 #looks-title { "Last looks" }
-            div.scroll tabindex="0" role="region" aria-label="Last looks" {
+            div.scroll tabindex="0" role="region" aria-label="The table of the last looks" {
                 table {
                     thead { tr { th scope="col" { "Ended" } th scope="col" { "Took" } th scope="col" { "Saw" } } }
                     tbody { @for each in history.iter().take(LOOKS) { (row(each, check)) } }
@@ -89,11 +89,14 @@ fn shorten(text: &str) -> String {
 fn row(look: &Observation, check: &CheckReport) -> Markup {
     let says = match &look.outcome {
         Ok(readings) => {
-            let shown = readings
-                .values
-                .iter()
-                .map(|(name, value)| format!("{name} {}", value.show(unit(check, name))));
-            shown.collect::<Vec<_>>().join(", ")
+            // What the check hangs on stands first: the end may not be shown.
+            let held = |name: &Name| check.limits.iter().any(|limit| limit.reading == *name);
+            let mut values: Vec<_> = readings.values.iter().collect();
+            values.sort_by_key(|(name, _)| !held(name));
+            let show = |(name, value): (&Name, &Value)| {
+                format!("{name} {}", value.show(unit(check, name)))
+            };
+            values.into_iter().map(show).collect::<Vec<_>>().join(", ")
         }
         Err(failure) => format!("? {failure}"),
     };

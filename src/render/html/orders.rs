@@ -36,12 +36,14 @@ struct Order<'a> {
     grave: bool,
     /// Who may, where the report knows it.
     people: Option<&'a [Name]>,
+    /// What to know before it is confirmed.
+    says: Option<String>,
 }
 
 impl<'a> Order<'a> {
     fn new(label: impl Into<String>, deed: Deed, path: impl Into<String>, body: Value) -> Self {
         let (label, path) = (label.into(), path.into());
-        Self { label, deed, path, body, fields: Vec::new(), grave: false, people: None }
+        Self { label, deed, path, body, fields: Vec::new(), grave: false, people: None, says: None }
     }
 
     /// Asks for something first.
@@ -64,6 +66,12 @@ impl<'a> Order<'a> {
         self
     }
 
+    /// What the dialog says first.
+    fn says(mut self, says: String) -> Self {
+        self.says = Some(says);
+        self
+    }
+
     fn of(mut self, people: &'a [Name]) -> Self {
         self.people = Some(people);
         self
@@ -74,7 +82,7 @@ impl<'a> Order<'a> {
             self.people.map(|people| people.iter().map(Name::as_str).collect::<Vec<_>>().join(" "));
         html! {
             button.order.grave[self.grave] type="button" data-deed=(self.deed.name()) data-path=(self.path)
-                data-body=(self.body) data-fields=(Value::from(self.fields.clone())) data-people=[people] { (self.label) }
+                data-body=(self.body) data-fields=(Value::from(self.fields.clone())) data-people=[people] data-says=[&self.says] { (self.label) }
         }
     }
 }
@@ -84,9 +92,17 @@ fn row(orders: &[Order<'_>]) -> Markup {
 }
 
 /// GO or NO-GO.
-pub(super) fn decision() -> Markup {
+pub(super) fn decision(report: &Report) -> Markup {
+    let blockers = match report.blockers.len() {
+        0 => String::new(),
+        1 => ", and 1 check blocks".to_owned(),
+        n => format!(", and {n} checks block"),
+    };
+    let says = format!("The report says {}{blockers}.", report.verdict.name());
     let word = |label: &str, word: &str| {
-        Order::new(label, Deed::Command, "decisions", json!({ "decision": word })).note()
+        Order::new(label, Deed::Command, "decisions", json!({ "decision": word }))
+            .note()
+            .says(says.clone())
     };
     row(&[word("Decide GO", "go"), word("Decide NO-GO", "no_go").grave()])
 }

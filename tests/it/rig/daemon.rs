@@ -35,6 +35,11 @@ impl Daemon {
         self.ahead = true;
     }
 
+    /// Where its pages are.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// A file of the launch's folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -86,8 +91,7 @@ impl Daemon {
 
     /// Runs the command line against it.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
-        let url = format!("http://127.0.0.1:{}", self.port);
-        let output = binary().args(arguments).args(["--url", &url]).output();
+        let output = binary().args(arguments).args(["--url", &self.url()]).output();
         output.expect("the binary is built for this test")
     }
 

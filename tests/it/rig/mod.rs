@@ -5,6 +5,7 @@
 pub(crate) mod alertmanager;
 pub(crate) mod barman;
 pub(crate) mod borg;
+pub(crate) mod browser;
 pub(crate) mod canned;
 pub(crate) mod daemon;
 pub(crate) mod dns;
