@@ -3,5 +3,6 @@
 mod audit;
 mod guard;
 mod orders;
+mod pages;
 mod reading;
 mod site;
