@@ -83,13 +83,14 @@ impl Browser {
 
     /// Runs a script until it returns neither null nor false.
     pub(crate) async fn wait(&self, what: &str, script: &str) -> Value {
+        let mut poll = tokio::time::interval(POLL);
         let asked = async {
             loop {
+                poll.tick().await;
                 let said = self.run(script).await;
                 if !said.is_null() && said != json!(false) {
                     return said;
                 }
-                tokio::time::sleep(POLL).await;
             }
         };
         match tokio::time::timeout(PATIENCE, asked).await {
