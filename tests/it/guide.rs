@@ -152,14 +152,15 @@ fn console(block: &[&str], reader: &mut Reader, until: Option<&str>) -> String {
     out
 }
 
-/// What does not change from one reading to the next: the words, without those that hold a number. Where lines are broken
-/// hangs on the numbers.
+/// What does not change from one reading to the next: the words, without days and those that hold a number. Where lines are
+/// broken hangs on the numbers.
 fn gist(page: &str) -> Vec<String> {
+    const CHANGES: [&str; 9] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "GMT", "BST"];
     let plain = page.replace("just now", "0s ago");
     let words = plain.split_whitespace();
-    words
-        .map(|word| if word.chars().any(|c| c.is_ascii_digit()) { "#" } else { word }.to_owned())
-        .collect()
+    let changes =
+        |word: &str| CHANGES.contains(&word) || word.contains(|c: char| c.is_ascii_digit());
+    words.map(|word| if changes(word) { "#" } else { word }.to_owned()).collect()
 }
 
 fn page(name: &str) -> (PathBuf, String) {
