@@ -41,7 +41,7 @@ pub async fn resolve(
     let (whom, found) = if cx.vantage.resolvers.is_empty() {
         ("the system's resolver", by_the_system(host, port, within).await)
     } else {
-        let ask = crate::dns::addresses(&cx.vantage.resolvers, host, within);
+        let ask = crate::dns::addresses(cx, host, within);
         let found = ask.await.map(|ips| ips.into_iter().map(|ip| SocketAddr::new(ip, port)));
         ("the vantage's resolvers", found.map(Iterator::collect))
     };
@@ -171,6 +171,23 @@ mod tests {
         let cx = crate::client::tests::context(Duration::from_secs(1));
         let failure = connect(&cx, address, cx.remaining()).await.expect_err("it is refused");
         assert_eq!(failure.cause, Cause::ProbeError);
+    }
+
+    #[tokio::test]
+    async fn the_vantages_resolvers_are_asked_from_the_vantages_address() {
+        let resolver = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let mut cx = crate::client::tests::context(Duration::from_secs(5));
+        let local_address = Some([127, 0, 0, 78].into());
+        cx.vantage = std::sync::Arc::new(crate::vantage::Vantage {
+            local_address,
+            resolvers: vec![resolver.local_addr().expect("an address")],
+            ..crate::vantage::Vantage::default()
+        });
+        let mut question = [0; 512];
+        let asked = resolve(&cx, "www.example.test", 80, Duration::from_millis(500));
+        let (_no_answer, heard) = tokio::join!(asked, resolver.recv_from(&mut question));
+        let (_, from) = heard.expect("a question came");
+        assert_eq!(Some(from.ip()), local_address);
     }
 
     #[tokio::test]

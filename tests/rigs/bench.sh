@@ -52,6 +52,7 @@ modules:
   dns: {prober: dns, timeout: 5s, dns: {query_name: www.example.test, query_type: A, transport_protocol: udp}}
 N
 prometheus-blackbox-exporter --config.file="$dir/blackbox.yml" --web.listen-address=127.0.0.1:19115 --log.level=error &
+exporter=$!
 for port in 18080 18443 19115; do
   for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.1; done
 done
@@ -69,6 +70,12 @@ launch() { # name count url every
 }
 
 seconds() { local start end; start=$(date +%s.%N); "$@" > "$dir/out" || [ $? -le 2 ]; end=$(date +%s.%N); echo "$end - $start" | bc; }
+# Like `seconds`, with the processor's own beside it: `elapsed used`.
+both() { local TIMEFORMAT='%R %U %S'; { time "$@" > "$dir/out" || [ $? -le 2 ]; } 2>&1 | tail -1 | awk '{ print $1, $2 + $3 }'; }
+# Processor seconds that a running process has used.
+used() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$1/stat"; }
+# How much one look costs in each, from the processor seconds of 2,000.
+cost() { awk -v ours="$1" -v theirs="$2" 'BEGIN { printf "  processor per look: launchgate %.0f us, blackbox_exporter %.0f us, ratio %.2f\n", ours * 500, theirs * 500, theirs / ours }'; }
 rate() { echo "scale=0; $1 / $2" | bc; }
 
 blackbox() { # count url: asks the exporter for as many looks, eight at a time
@@ -78,25 +85,31 @@ blackbox() { # count url: asks the exporter for as many looks, eight at a time
 for scheme in http https; do
   port=18080; [ $scheme = https ] && port=18443
   launch "bench-$scheme" 2000 "$scheme://localhost:$port/" 1m > "$dir/$scheme.yaml"
-  empty=$(seconds "$gate" validate "$dir/$scheme.yaml")
-  ours=$(seconds "$gate" check "$dir/$scheme.yaml" --format json)
+  read -r empty idle < <(both "$gate" validate "$dir/$scheme.yaml")
+  read -r ours busy < <(both "$gate" check "$dir/$scheme.yaml" --format json)
   passed=$(grep -c '"outcome": "pass"' "$dir/out" || true)
+  before=$(used $exporter)
   theirs=$(seconds blackbox 2000 "$scheme://localhost:$port/")
+  after=$(used $exporter)
   curl -s "http://127.0.0.1:19115/probe?module=http&target=$scheme://localhost:$port/" | grep -q '^probe_success 1' || echo "$scheme: blackbox_exporter's looks fail"
   echo "$scheme: $passed of 2000 pass; 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
     "by blackbox_exporter in $theirs s: $(rate 2000 "$theirs")/s; ratio $(echo "scale=2; $theirs / ($ours - $empty)" | bc)"
+  cost "$(echo "$busy - $idle" | bc)" "$(echo "$after - $before" | bc)"
 done
 
 head_of bench-dns > "$dir/dns.yaml"
 for i in $(seq 2000); do
   echo "      c$i: { title: C, probe: dns, with: { name: www.example.test, type: A, resolvers: [\"127.0.0.1:18053\"], name_servers: [] }, expect: [\"answers == [192.0.2.7]\"] }"
 done >> "$dir/dns.yaml"
-empty=$(seconds "$gate" validate "$dir/dns.yaml")
-ours=$(seconds "$gate" check "$dir/dns.yaml" --format json)
+read -r empty idle < <(both "$gate" validate "$dir/dns.yaml")
+read -r ours busy < <(both "$gate" check "$dir/dns.yaml" --format json)
 passed=$(grep -c '"outcome": "pass"' "$dir/out" || true)
+before=$(used $exporter)
 theirs=$(seconds blackbox 2000 127.0.0.1:18053 dns)
+after=$(used $exporter)
 echo "dns: $passed of 2000 pass; 2000 looks by launchgate check in $ours s ($empty s of it compiles the file): $(rate 2000 "($ours - $empty)")/s;" \
   "by blackbox_exporter in $theirs s: $(rate 2000 "$theirs")/s; ratio $(echo "scale=2; $theirs / ($ours - $empty)" | bc)"
+cost "$(echo "$busy - $idle" | bc)" "$(echo "$after - $before" | bc)"
 
 # Targets that swallow every connection, beside others: nobody accepts, and the queue is full.
 cat > "$dir/holes.py" <<P
@@ -151,3 +164,5 @@ kill $daemon; wait $daemon 2>/dev/null || true
 
 # From the look that decides to the rollback script's first instruction, idle and beside 10,000 other checks.
 tests/rigs/latency.sh
+# The report of 10,000 checks, with 200 readers on the live stream.
+tests/rigs/readers.sh

@@ -39,6 +39,11 @@ impl<'a> Asker<'a> {
         Self { trail: Some(&cx.trail), from: cx.vantage.local_address }
     }
 
+    /// Asks from the look's vantage; who asks notes it in words of its own.
+    pub(crate) fn unnoted(cx: &'a Context) -> Self {
+        Self { trail: None, from: cx.vantage.local_address }
+    }
+
     /// Notes what this look did not test.
     pub(crate) fn untested(&self, what: impl Into<String>) {
         if let Some(trail) = self.trail {

@@ -55,12 +55,13 @@ pub(crate) async fn look_up(
     Err(last)
 }
 
-/// The addresses of `host` by the first of `resolvers` that knows it, those of version 4 first. Who calls notes it.
+/// The addresses of `host` by the first of the vantage's resolvers that knows it, asked from the vantage's address, those of
+/// version 4 first. Who calls notes it.
 ///
 /// # Errors
 /// The last resolver's failure when none answers within the time, all tries together.
 pub(crate) async fn addresses(
-    resolvers: &[SocketAddr],
+    cx: &Context,
     host: &str,
     within: Duration,
 ) -> Result<Vec<IpAddr>, Failure> {
@@ -68,8 +69,9 @@ pub(crate) async fn addresses(
         Failure::new(Cause::ProbeError, format!("`{host}` is no name to resolve: {e}"))
     })?;
     name.set_fqdn(true);
+    let resolvers = &cx.vantage.resolvers;
     let share = within / u32::try_from(resolvers.len().max(1)).unwrap_or(u32::MAX);
-    let ask = |kind| look_up(Asker::default(), resolvers, &name, kind, share);
+    let ask = |kind| look_up(Asker::unnoted(cx), resolvers, &name, kind, share);
     let (four, six) = join(ask(RecordType::A), ask(RecordType::AAAA)).await;
     Ok(four?.answers.iter().chain(&six?.answers).filter_map(address).collect())
 }
