@@ -10,9 +10,11 @@ pub type Parser = (&'static str, fn(&[u8]));
 
 /// All parsers of this crate.
 pub fn parsers() -> Vec<Parser> {
-    let kinds: [&[Parser]; 17] = [
+    let kinds: [&[Parser]; 19] = [
         OWN,
+        crate::alert_drill::fuzzing::PARSERS,
         crate::alert_routes::fuzzing::PARSERS,
+        crate::alert_rules::fuzzing::PARSERS,
         crate::alerts::fuzzing::PARSERS,
         crate::backup::fuzzing::PARSERS,
         crate::cdn::fuzzing::PARSERS,

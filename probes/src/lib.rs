@@ -3,7 +3,9 @@
 //! Floor 1: probes observe and report [readings](launchgate_core::reading); they never see a threshold and never
 //! decide. One file per kind; a new kind is that file and two adjacent lines below.
 
+pub mod alert_drill;
 pub mod alert_routes;
+pub mod alert_rules;
 pub mod alerts;
 pub mod backup;
 mod bounded;
@@ -60,7 +62,9 @@ pub use registry::{DynProbe, Registry};
 /// The probes that are compiled in.
 pub fn builtin() -> Registry {
     Registry::default()
+        .with::<alert_drill::AlertDrill>()
         .with::<alert_routes::AlertRoutes>()
+        .with::<alert_rules::AlertRules>()
         .with::<alerts::Alerts>()
         .with::<backup::Backup>()
         .with::<cdn::Cdn>()

@@ -18,6 +18,8 @@ mod launch_file;
 mod mail;
 mod metrics;
 mod one_run;
+mod probe_alert_drill;
+mod probe_alert_rules;
 mod probe_alerts;
 mod probe_backup;
 mod probe_backup_barman;

@@ -14,6 +14,11 @@ const MAX_PAGES: usize = 100;
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Group {
     #[serde(default)]
+    pub(crate) name: String,
+    /// How often it is evaluated, in seconds.
+    #[serde(default)]
+    pub(crate) interval: f64,
+    #[serde(default)]
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -30,6 +35,21 @@ pub(crate) struct Rule {
     pub(crate) last_error: String,
     #[serde(default, rename = "type")]
     pub(crate) kind: String,
+    /// The expression, as Prometheus writes it.
+    #[serde(default)]
+    pub(crate) query: String,
+    /// How long it must hold, in seconds.
+    #[serde(default)]
+    pub(crate) duration: f64,
+    /// How long it goes on firing afterwards, in seconds.
+    #[serde(default, rename = "keepFiringFor")]
+    pub(crate) keep_firing_for: f64,
+    /// `inactive`, `pending` or `firing`.
+    #[serde(default)]
+    pub(crate) state: String,
+    /// When it was evaluated, by the server's clock; of the year 1 when it never was.
+    #[serde(default, rename = "lastEvaluation")]
+    pub(crate) last_evaluation: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -16,6 +16,8 @@ use crate::secret::{Credential, TextOrCredential};
 
 /// The largest answer that is read, in bytes.
 pub(crate) const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// How much of a refusal is told, in characters.
+const MAX_WORDS: usize = 200;
 
 /// A server that knows of alerts.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -92,6 +94,21 @@ pub(crate) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
         let message = format!("{from}: the answer cannot be read: {e}");
         Failure::new(Cause::BadResponse, message)
     })
+}
+
+/// Takes an answer for its status alone.
+///
+/// # Errors
+/// A server that cannot answer now, or one that refuses, in its words.
+pub(crate) fn accepted(answer: &Answer) -> Result<(), Failure> {
+    let Answer { from, status, body, .. } = answer;
+    if status.is_success() {
+        return Ok(());
+    }
+    let away = status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS;
+    let cause = if away { Cause::Unreachable } else { Cause::BadResponse };
+    let words: String = String::from_utf8_lossy(body).chars().take(MAX_WORDS).collect();
+    Err(Failure::new(cause, format!("{from} answers {status}: {}", words.trim())))
 }
 
 #[derive(Debug, Deserialize)]

@@ -64,6 +64,20 @@ impl<'a> Session<'a> {
         self.send(self.client.request(Method::POST, url.clone()).form(form), &url, limit).await
     }
 
+    /// Posts JSON to `path` below the address, and takes at most `limit` bytes.
+    ///
+    /// # Errors
+    /// See [`Session::send`].
+    pub(crate) async fn post_json(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let url = self.access.below(path);
+        self.send(self.client.request(Method::POST, url.clone()).json(body), &url, limit).await
+    }
+
     /// Gets `path` below the address with this query, and takes at most `limit` bytes.
     ///
     /// # Errors

@@ -28,9 +28,15 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one that scrapes these `(job, address)` targets and waits until it is ready.
     pub(crate) fn start(targets: &[(&str, SocketAddr)]) -> Self {
+        Self::with_rules(targets, "groups: []")
+    }
+
+    /// The same, with these rules, evaluated every 200 ms unless their group says otherwise.
+    pub(crate) fn with_rules(targets: &[(&str, SocketAddr)], rules: &str) -> Self {
         let folder = TempDir::new("prometheus");
         let mut config = String::from(
-            "global: {scrape_interval: 200ms, scrape_timeout: 150ms}\n\
+            "global: {scrape_interval: 200ms, scrape_timeout: 150ms, evaluation_interval: 200ms}\n\
+             rule_files: [rules.yml]\n\
              storage: {tsdb: {out_of_order_time_window: 24h}}\nscrape_configs:\n",
         );
         for (job, address) in targets {
@@ -39,6 +45,7 @@ impl Prometheus {
             );
         }
         folder.write("prometheus.yml", &config);
+        folder.write("rules.yml", rules);
         let port = free_port();
         let server = spawn(&folder, port);
         let mut prometheus = Self { server, port, folder };

@@ -1,0 +1,141 @@
+//! What a drill showed, and for how long it stands.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launchgate_core::reading::Readings;
+use launchgate_core::time::format_duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// When a drill that did not arrive is repeated.
+pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(600);
+
+/// The alert as Alertmanager shows it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Seen {
+    #[serde(default)]
+    receivers: Vec<Receiver>,
+    status: Status,
+}
+
+#[derive(Debug, Deserialize)]
+struct Receiver {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    #[serde(default)]
+    silenced_by: Vec<String>,
+    #[serde(default)]
+    inhibited_by: Vec<String>,
+}
+
+/// A drill that was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Drill {
+    at: Timestamp,
+    /// How long it took, in seconds; nothing when it did not arrive.
+    took: Option<f64>,
+    receivers: Vec<String>,
+    silenced: bool,
+    inhibited: bool,
+}
+
+impl Drill {
+    pub(super) fn new(at: Timestamp, took: Option<Duration>, seen: Option<&Seen>) -> Self {
+        Self {
+            at,
+            took: took.map(|took| took.as_secs_f64()),
+            receivers: seen.map_or_else(Vec::new, |seen| {
+                seen.receivers.iter().map(|r| r.name.clone()).collect()
+            }),
+            silenced: seen.is_some_and(|seen| !seen.status.silenced_by.is_empty()),
+            inhibited: seen.is_some_and(|seen| !seen.status.inhibited_by.is_empty()),
+        }
+    }
+
+    /// The drill of an earlier look; nothing that was written otherwise.
+    pub(super) fn remembered(memory: &Value) -> Option<Self> {
+        serde_json::from_value(memory.get("drill")?.clone()).ok()
+    }
+
+    fn age(&self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.at)).unwrap_or_default()
+    }
+
+    fn again_after(&self, arrived: Duration) -> Duration {
+        if self.took.is_some() { arrived } else { AFTER_FAILURE.min(arrived) }
+    }
+
+    /// Whether it need not be repeated yet. A drill of the future is none that was made.
+    pub(super) fn stands(&self, now: Timestamp, again_after: Duration) -> bool {
+        self.at <= now && self.age(now) < self.again_after(again_after)
+    }
+
+    pub(super) fn readings(&self, now: Timestamp, again_after: Duration) -> Readings {
+        let mut readings = Readings::new()
+            .flag("arrived", self.took.is_some())
+            .time("fired_ago", self.age(now))
+            .texts("receivers", &self.receivers)
+            .flag("silenced", self.silenced)
+            .flag("inhibited", self.inhibited)
+            .remember(json!({ "drill": self }));
+        if let Some(took) = self.took {
+            readings = readings.number("took", took);
+        }
+        let kept = [
+            (self.silenced, "a silence keeps it back"),
+            (self.inhibited, "another alert keeps it back"),
+        ];
+        for (_, says) in kept.iter().filter(|(holds, _)| *holds) {
+            readings = readings.part("the drill", *says, true);
+        }
+        let next = self.again_after(again_after).saturating_sub(self.age(now));
+        readings.note(format!("the next drill is due in {}", format_duration(next)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+    }
+
+    #[test]
+    fn what_a_drill_showed_stands_for_a_time() {
+        let day = Duration::from_secs(86_400);
+        let rows = [
+            ("arrived just now", Some(2), 0, true),
+            ("arrived within the time", Some(2), 86_399, true),
+            ("arrived too long ago", Some(2), 86_400, false),
+            ("lost just now", None, 599, true),
+            ("lost ten minutes ago", None, 600, false),
+            ("of a clock that was set back", Some(2), -1, false),
+        ];
+        for (row, took, later, stands) in rows {
+            let drill = Drill::new(at(0), took.map(Duration::from_secs), None);
+            assert_eq!(drill.stands(at(later), day), stands, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_drill_is_remembered_whole_and_nothing_else_is_taken_for_one() {
+        let seen: Seen = serde_json::from_value(json!({
+            "receivers": [{"name": "pager"}],
+            "status": {"state": "suppressed", "silencedBy": ["a"], "inhibitedBy": []},
+        }))
+        .expect("an alert");
+        let drill = Drill::new(at(0), None, Some(&seen));
+        assert!(drill.silenced && !drill.inhibited);
+        let memory = json!({ "drill": drill });
+        assert_eq!(Drill::remembered(&memory), Some(drill));
+        for other in [json!(null), json!({}), json!({"drill": {"at": 1}})] {
+            assert_eq!(Drill::remembered(&other), None, "{other}");
+        }
+    }
+}
