@@ -3,6 +3,7 @@
 //! Whether it is due is a function of the plan, the milestones and the moment; that it was told is known by its messages,
 //! whose names say which announcement of which version they are. Nothing else is kept of it.
 
+use schemars::JsonSchema;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl FromStr for When {
 }
 
 /// How an announcement stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
     /// It arrived.
@@ -186,7 +187,7 @@ impl Told {
 }
 
 /// An announcement in a report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AnnouncementReport {
     /// Its name.
     pub name: String,
@@ -210,7 +211,7 @@ pub struct AnnouncementReport {
 }
 
 /// An announcement's way to one channel, in a report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ChannelReport {
     /// The channel.
     pub channel: Name,

@@ -1,5 +1,6 @@
 //! Sign-offs: dated statements of people, bound to what they were asked and to the plan they saw.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub enum Covers {
 }
 
 /// What a person said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// The statement holds.
@@ -51,7 +52,7 @@ pub enum Decision {
 }
 
 /// One person's dated statement on one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignOff {
     /// The check.
     pub check: CheckPath,

@@ -1,5 +1,6 @@
 //! The watch after the launch: how often a report of it is compiled and told, in stages that grow calmer by themselves.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -52,7 +53,7 @@ pub fn next_slot(stages: &[Stage], ends: &[Timestamp], after: Timestamp) -> Opti
 }
 
 /// A report of the watch, as it is kept: how the launch stood at one of its slots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchReport {
     /// Its number since the launch went live, counted from 1.
     pub number: u32,

@@ -1,5 +1,6 @@
 //! A contact: how somebody is reached, and whom to turn to next when a check fails.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
@@ -14,7 +15,7 @@ pub struct Contact {
 }
 
 /// A way to reach somebody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Way {
     /// Which: `phone`, `chat`, `email`, `link` or `note`.
     pub by: String,
@@ -23,7 +24,7 @@ pub struct Way {
 }
 
 /// Somebody to turn to about a blocker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reach {
     /// Who, as the launch file calls them.
     pub who: Name,

@@ -1,6 +1,7 @@
 //! The go/no-go decision: what the incident commander said, with the report that it was said on. It is never taken back by
 //! itself: what has changed since stands beside it.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::report::Report;
 const MOST: usize = 10;
 
 /// The word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
     /// Go on.
@@ -56,7 +57,7 @@ pub struct Decision {
 }
 
 /// What of a report a decision rests on. Numbers move all the time; these do not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
     /// The launch's version.
     pub version: String,

@@ -1,5 +1,6 @@
 //! A gate: a checklist's findings become a verdict with blockers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Check, Level, Outcome, Question, Reason};
@@ -8,7 +9,9 @@ use crate::name::{CheckPath, Name};
 use crate::time::Due;
 
 /// The answer of a gate. Worse ones compare greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Verdict {
     /// Every required fact was seen to hold.
     #[serde(rename = "GO")]
@@ -33,7 +36,7 @@ impl Verdict {
 }
 
 /// Which question a checklist gates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Gates {
     /// May we launch?
@@ -64,7 +67,9 @@ pub struct Checklist {
 }
 
 /// What kind of blocker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// A required check fails or was rejected.
@@ -99,7 +104,7 @@ impl Why {
 }
 
 /// Why a gate is not GO.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Blocker {
     /// The checklist; none when the launch as a whole blocks.
     pub checklist: Option<Name>,

@@ -29,6 +29,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+mod schema;
 pub mod state;
 pub mod target;
 pub mod time;

@@ -1,12 +1,13 @@
 //! A matter: what a pager keeps an alert for and a status page an incident. Messages of one matter move the same one.
 
+use schemars::JsonSchema;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 /// What a message does to a matter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Matter {
     /// Its name, the same for every message about it.
     pub key: String,
@@ -18,7 +19,7 @@ pub struct Matter {
 }
 
 /// What a pager does about an alert.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
     /// It is opened; while it is open that changes nothing.
@@ -45,7 +46,7 @@ impl Turn {
 }
 
 /// What a status page shows of an incident or of a maintenance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// A maintenance is planned for the launch's window.

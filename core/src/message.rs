@@ -2,6 +2,7 @@
 //! tell, and are sent until they arrive: nothing waits for them.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::announcement::PREFIX;
@@ -17,7 +18,7 @@ const WAITING: usize = 1_000;
 const ANNOUNCED: usize = 1_000;
 
 /// One message to one channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its name: what is told twice has the same one, and is sent once.
     pub id: String,
@@ -66,7 +67,7 @@ impl Message {
 }
 
 /// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Delivery {
     /// It has not arrived yet.
@@ -86,7 +87,7 @@ pub enum Delivery {
 }
 
 /// A message with what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outgoing {
     /// The message.
     pub message: Message,

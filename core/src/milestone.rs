@@ -1,5 +1,6 @@
 //! Milestones: the dated facts of a launch, and the phase that they put it in.
 
+use schemars::JsonSchema;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,7 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A fact of the launch that has a date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestone {
     /// The deployment began: triggers arm, `H` is now.
@@ -74,7 +77,7 @@ impl FromStr for Milestone {
 }
 
 /// A milestone with its date and who recorded it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reached {
     /// What was reached.
     pub milestone: Milestone,
@@ -85,7 +88,7 @@ pub struct Reached {
 }
 
 /// Where a launch stands; it decides which question the verdict answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before the deployment.

@@ -2,6 +2,7 @@
 //!
 //! Being unable to look is a [`Failure`], which is data like any reading: it is stored, shown and judged *unknown*.
 
+use schemars::JsonSchema;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use crate::reading::{Readings, cut};
 use crate::time::Moment;
 
 /// Why a probe could not look, or what it saw is no answer. Each is a reason for *unknown*, never for *fail*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// No answer within the deadline.
@@ -70,7 +73,7 @@ impl fmt::Display for Cause {
 }
 
 /// Why there is nothing to judge: a cause, and a sentence that names the thing and what was asked of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// The class, for machines.
     pub cause: Cause,
@@ -92,7 +95,7 @@ impl fmt::Display for Failure {
 }
 
 /// One act of looking.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// When it ended, by the daemon's clocks.
     pub at: Moment,

@@ -1,5 +1,6 @@
 //! A procedure: the steps to take, as written. It never changes once a run of it has begun.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use crate::name::Name;
 use crate::time::Due;
 
 /// What a step does to the world, and so what may be done about it after a crash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It changes nothing and may be repeated.
@@ -22,7 +23,7 @@ pub enum Effect {
 }
 
 /// What a procedure is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To go back. A trigger calls for it, or a person through one.
@@ -33,7 +34,7 @@ pub enum Purpose {
 }
 
 /// What becomes of a step when there is no telling whether it acted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnInDoubt {
     /// A person decides.
@@ -46,7 +47,7 @@ pub enum OnInDoubt {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The step's name within its procedure.
     pub id: Name,
@@ -56,6 +57,7 @@ pub struct Step {
     pub settings: Json,
     /// How long it may take.
     #[serde(with = "crate::time::duration_text")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
     /// What it does to the world.
     pub effect: Effect,
@@ -119,7 +121,7 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
 }
 
 /// Steps in order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Procedure {
     /// The name.
     pub id: Name,

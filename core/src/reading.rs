@@ -3,6 +3,7 @@
 //! A reading carries no judgement. What a probe *can* report is declared beforehand as [`ReadingSpec`], so that an
 //! expectation about a reading that does not exist is refused when the launch file is compiled.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub const MAX_TEXT: usize = 500;
 pub const MAX_ENTRIES: usize = 200;
 
 /// What a number counts. Values are kept in the dimension's base: seconds, bytes, percent, plain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// A plain number.
@@ -149,7 +150,7 @@ impl ReadingSpec {
 }
 
 /// One value. A number that is not finite is kept as such, since NaN and infinity are never an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// A finite number, in the base of its unit.
@@ -178,7 +179,7 @@ impl Value {
 }
 
 /// One of the things a probe looked at on the way to its readings: an address, a resolver, a replica, a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// Which thing: `127.0.0.45:53`, `standby s1`, `https://api.example/healthz`.
     pub subject: String,
@@ -189,7 +190,7 @@ pub struct Part {
 }
 
 /// What one look brought home: values by name, the parts behind them, and remarks on what was not tested.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Readings {
     /// The values by name. A reading that could not be had is absent, and expectations on it are unknown.
     pub values: BTreeMap<Name, Value>,

@@ -1,6 +1,7 @@
 //! A rehearsal: a procedure walked through with nothing done, each step saying whether it could do its part, and what it
 //! would do. It counts for the procedure, the version and the scripts that it was made with.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use crate::procedure::Procedure;
 use crate::time::{add, elapsed, format_duration};
 
 /// What one step said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rehearsed {
     /// The step.
     pub step: Name,
@@ -26,7 +27,7 @@ pub struct Rehearsed {
 }
 
 /// A procedure walked through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rehearsal {
     /// The procedure.
     pub procedure: Name,

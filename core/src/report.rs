@@ -1,5 +1,6 @@
 //! The report: the one value that the page, the terminal, the API, the metrics and the exit code are drawn from.
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ use crate::trigger::{Flag, Hold, Mode, Status};
 use crate::waiver::Waiver;
 
 /// Everything a reader may see of a launch, at one instant.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
     /// The launch.
     pub launch: Name,
@@ -87,7 +88,7 @@ pub struct Report {
 }
 
 /// What a report of another instant rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Basis {
     /// It is of an instant to come, as if nothing else were seen until then.
@@ -100,7 +101,7 @@ pub enum Basis {
 }
 
 /// A checklist in a report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChecklistReport {
     /// The name.
     pub id: Name,
@@ -127,7 +128,7 @@ pub struct ChecklistReport {
 }
 
 /// How a checklist stands against its due time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DueState {
     /// Not due yet.
@@ -139,7 +140,7 @@ pub enum DueState {
 }
 
 /// A check in a report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CheckReport {
     /// The full name.
     pub id: CheckPath,
@@ -149,6 +150,7 @@ pub struct CheckReport {
     pub level: Level,
     /// How it stands.
     #[serde(serialize_with = "as_word")]
+    #[schemars(with = "String")]
     pub outcome: Outcome,
     /// Why it is unknown, if it is.
     pub reason: Option<Reason>,
@@ -179,7 +181,7 @@ pub struct CheckReport {
 }
 
 /// What is asked of those who sign a check off.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SigningReport {
     /// The role that may sign.
     pub by: Name,
@@ -194,7 +196,7 @@ pub struct SigningReport {
 }
 
 /// A number that a check's reading is held against.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LimitReport {
     /// The reading.
     pub reading: Name,
@@ -214,7 +216,7 @@ fn as_word<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Er
 }
 
 /// A decision in a report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DecisionReport {
     /// Its number, counted from 1.
     pub number: usize,
@@ -242,7 +244,7 @@ pub struct DecisionReport {
 }
 
 /// The launch day: the plan, and how far it has come.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DayReport {
     /// The procedure.
     pub procedure: Name,
@@ -259,7 +261,7 @@ pub struct DayReport {
 }
 
 /// A step of the launch day.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DayStep {
     /// Its name.
     pub step: Name,
@@ -283,7 +285,7 @@ pub struct DayStep {
 }
 
 /// Where the watch after the launch stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct WatchingReport {
     /// When its next report is compiled; none before the launch is live and after the watch.
     pub next_at: Option<Timestamp>,
@@ -296,7 +298,7 @@ pub struct WatchingReport {
 }
 
 /// The messages of a launch in short.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct MessageReport {
     /// How many wait to be delivered.
     pub waiting: usize,
@@ -309,7 +311,7 @@ pub struct MessageReport {
 }
 
 /// A trigger in a report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TriggerReport {
     /// The name.
     pub id: Name,

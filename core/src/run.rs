@@ -5,6 +5,7 @@
 
 mod launch;
 
+use schemars::JsonSchema;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -22,7 +23,9 @@ pub use launch::Held;
 const MAX_ATTEMPTS: u32 = 3;
 
 /// A run's name: the same launch, deployment and procedure always give the same, so a second one cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct RunId(pub String);
 
@@ -42,7 +45,7 @@ impl fmt::Display for RunId {
 }
 
 /// How an attempt at a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// It did what it should.
@@ -140,7 +143,7 @@ pub enum RunEvent {
 }
 
 /// What a person may decide about a step that needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// Try it again.
@@ -152,7 +155,7 @@ pub enum Choice {
 }
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Steps are being taken.
@@ -195,7 +198,7 @@ impl RunStatus {
 }
 
 /// Where one step stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum StepState {
     /// Not begun.
@@ -231,7 +234,7 @@ pub enum StepState {
 }
 
 /// One execution of a procedure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// The name.
     pub id: RunId,

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock. A [`Moment`] carries two timelines, since a wall clock can be stepped and a trigger
 //! must not count the step as breach: differences are the smaller of both (see [`Moment::since`]).
 
+use schemars::JsonSchema;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Zoned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One reading of the daemon's clocks: wall time, and time since boot (which counts through suspend, `CLOCK_BOOTTIME`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Moment {
     /// Wall-clock time, UTC.
     pub wall: Timestamp,

@@ -1,6 +1,7 @@
 //! Waivers: a person's dated acceptance of a check that fails or has no answer. A waiver hides nothing: the report goes on
 //! to say what is wrong, beside who accepted it, why, and until when.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -27,7 +28,7 @@ impl Default for WaiverRule {
 
 /// One person's acceptance of one check. The newest of a check counts; one that ends when it begins takes back the one
 /// before it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiver {
     /// The check.
     pub check: CheckPath,

@@ -7,20 +7,22 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use launchgate_core::instant::{At, AtError};
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::observation::Observation;
 use launchgate_core::reading::cut;
-use launchgate_core::report::Report;
+use launchgate_core::report::{ChecklistReport, Report};
 use launchgate_core::state::Event;
 use launchgate_core::time::parse_duration;
 use launchgate_core::trigger::Order;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::App;
-use super::auth::Deed;
+use super::answers::{CheckAnswer, Launches, Summary, Triggers};
+use super::auth::Acting;
 use super::error::ApiError;
 use super::gatekeeper::POLICY_OF_REPORTS;
 use crate::engine::Handle;
@@ -56,34 +58,19 @@ pub(super) async fn readyz(State(app): State<App>) -> Answer<&'static str> {
     Ok("ready\n")
 }
 
-pub(super) async fn launches(State(app): State<App>) -> Json<Value> {
-    let launches: Vec<Value> = app.launches.values().map(|h| summary(&h.report())).collect();
-    Json(json!({ "launches": launches }))
+pub(super) async fn launches(State(app): State<App>) -> Json<Launches> {
+    let launches = app.launches.values().map(|h| Summary::from(&*h.report())).collect();
+    Json(Launches { launches })
 }
 
 pub(super) async fn launch(
     State(app): State<App>,
     Path(launch): Path<String>,
-) -> Answer<Json<Value>> {
-    Ok(Json(summary(&find(&app, &launch)?.report())))
+) -> Answer<Json<Summary>> {
+    Ok(Json(Summary::from(&*find(&app, &launch)?.report())))
 }
 
-/// A launch in short.
-pub(super) fn summary(report: &Report) -> Value {
-    json!({
-        "launch": report.launch,
-        "title": report.title,
-        "version": report.version,
-        "phase": report.phase,
-        "question": report.question,
-        "verdict": report.verdict,
-        "on_schedule": report.on_schedule,
-        "go_live": report.go_live,
-        "as_of": report.as_of,
-    })
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Asked {
     format: Option<String>,
     color: Option<String>,
@@ -170,35 +157,67 @@ fn accepted(headers: &HeaderMap) -> Format {
 pub(super) async fn checklist(
     State(app): State<App>,
     Path((launch, list)): Path<(String, String)>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<ChecklistReport>> {
     let report = find(&app, &launch)?.report();
     let found = report.checklists.iter().find(|l| l.id.as_str() == list);
-    Ok(Json(json!(found.ok_or_else(|| ApiError::not_found(format!("checklist `{list}`")))?)))
+    Ok(Json(found.cloned().ok_or_else(|| ApiError::not_found(format!("checklist `{list}`")))?))
 }
 
-#[derive(Deserialize)]
-pub(super) struct Long {
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    /// How many looks, from 1 to 1000; 200 if not given.
     limit: Option<usize>,
+    /// Only looks that ended before this instant: what `next` said.
+    #[schemars(with = "Option<Timestamp>")]
+    before: Option<String>,
 }
 
+impl Page {
+    /// The bounds; everything that is wrong with them at once.
+    fn read(&self) -> Answer<(usize, Option<Timestamp>)> {
+        let limit = self.limit.unwrap_or(HISTORY);
+        let before = self.before.as_deref().map(str::parse::<Timestamp>).transpose();
+        let mut wrong = Vec::new();
+        if !(1..=MOST_HISTORY).contains(&limit) {
+            wrong.push(format!("`limit` is {limit}, and can be from 1 to {MOST_HISTORY}"));
+        }
+        match before {
+            Ok(before) if wrong.is_empty() => return Ok((limit, before)),
+            Ok(_) => {}
+            Err(e) => wrong.push(format!("`before` is no instant: {e}")),
+        }
+        Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_page", wrong.join("; ")))
+    }
+}
+
+/// A check and its looks, newest first, a page at a time.
 pub(super) async fn check(
     State(app): State<App>,
     Path((launch, list, check)): Path<(String, String, String)>,
-    Query(long): Query<Long>,
-) -> Answer<Json<Value>> {
+    Query(page): Query<Page>,
+) -> Answer<Response> {
     let handle = find(&app, &launch)?;
     let report = handle.report();
     let missing = || ApiError::not_found(format!("check `{list}/{check}`"));
     let path: CheckPath = format!("{list}/{check}").parse().map_err(|_| missing())?;
-    let found = report
-        .checklists
-        .iter()
-        .flat_map(|l| &l.checks)
-        .find(|c| c.id == path)
-        .ok_or_else(missing)?;
-    let limit = long.limit.unwrap_or(HISTORY).min(MOST_HISTORY);
-    let history = history(&app, handle, &path, limit).await?;
-    Ok(Json(json!({ "check": found, "history": history })))
+    let mut checks = report.checklists.iter().flat_map(|l| &l.checks);
+    let found = checks.find(|c| c.id == path).ok_or_else(missing)?;
+    let (limit, before) = page.read()?;
+    let earlier = |look: &Observation| before.is_none_or(|before| look.at.wall < before);
+    // The store keeps a bounded number of looks: it gives all of them, and a page is cut from those.
+    let kept = history(&app, handle, &path, MOST_HISTORY).await?;
+    let mut history: Vec<_> = kept.into_iter().filter(earlier).collect();
+    let next = history.get(limit).and_then(|_| history.get(limit - 1)).map(|last| last.at.wall);
+    history.truncate(limit);
+    let mut headers = HeaderMap::new();
+    if let Some(next) = next {
+        let here = format!("/api/v1/launches/{launch}/checks/{list}/{check}");
+        let link = format!("<{here}?limit={limit}&before={next}>; rel=\"next\"");
+        headers.extend(HeaderValue::try_from(link).ok().map(|link| (header::LINK, link)));
+    }
+    let answer = CheckAnswer { check: Arc::clone(found), history, next };
+    Ok((headers, Json(answer)).into_response())
 }
 
 /// The newest looks of a check, newest first.
@@ -221,8 +240,8 @@ pub(super) async fn history(
 pub(super) async fn triggers(
     State(app): State<App>,
     Path(launch): Path<String>,
-) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "triggers": find(&app, &launch)?.report().triggers })))
+) -> Answer<Json<Triggers>> {
+    Ok(Json(Triggers { triggers: find(&app, &launch)?.report().triggers.clone() }))
 }
 
 /// A body that must be JSON of a shape.
@@ -247,7 +266,7 @@ pub(super) fn reason(given: String) -> Answer<String> {
     Ok(cut(given))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reaching {
     milestone: Milestone,
@@ -256,15 +275,15 @@ pub(super) struct Reaching {
 pub(super) async fn milestone(
     State(app): State<App>,
     Path(launch): Path<String>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Reaching>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let by = app.tokens.may(&headers, Deed::Command)?.to_string();
+) -> Answer<Json<Summary>> {
+    let by = person.to_string();
     let milestone = body(given)?.milestone;
     order(find(&app, &launch)?, Event::Milestone { milestone, by }).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Firing {
     reason: String,
@@ -273,10 +292,9 @@ pub(super) struct Firing {
 pub(super) async fn fire(
     State(app): State<App>,
     Path((launch, trigger)): Path<(String, String)>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Firing>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+) -> Answer<Json<Summary>> {
     let reason = reason(body(given)?.reason)?;
     let handle = find(&app, &launch)?;
     let missing = || ApiError::not_found(format!("trigger `{trigger}`"));
@@ -284,7 +302,7 @@ pub(super) async fn fire(
     order(handle, Event::Fire { trigger, person, reason }).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ordering {
     #[serde(default)]
@@ -298,10 +316,9 @@ pub(super) struct Ordering {
 pub(super) async fn order_trigger(
     State(app): State<App>,
     Path((launch, trigger, order_name)): Path<(String, String, String)>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Ordering>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+) -> Answer<Json<Summary>> {
     let Ordering { reason: said, lasts } = body(given)?;
     let said = || reason(said.unwrap_or_default());
     let what = match order_name.as_str() {
@@ -326,7 +343,7 @@ pub(super) async fn order_trigger(
     order(handle, Event::Ordered { trigger, person, order: what }).await
 }
 
-pub(super) async fn order(handle: &Handle, event: Event) -> Answer<Json<Value>> {
+pub(super) async fn order(handle: &Handle, event: Event) -> Answer<Json<Summary>> {
     handle.submit(event).await?;
-    Ok(Json(summary(&handle.report())))
+    Ok(Json(Summary::from(&*handle.report())))
 }

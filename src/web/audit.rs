@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::App;
@@ -16,7 +17,7 @@ const ENTRIES: usize = 500;
 /// How many it has at most; the store ends it sooner where entries are long.
 const MAX_ENTRIES: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Asked {
     #[serde(default)]
     after: u64,

@@ -1,5 +1,7 @@
 //! Who asks, and what they may do. The acting person comes from the token, never from a body.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use launchgate_core::name::Name;
@@ -58,10 +60,46 @@ pub struct Tokens {
 }
 
 /// What somebody wants to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Deed {
+    /// To sign off, reject, and report a step of one's own done.
     Sign,
+    /// To give every other order.
     Command,
+}
+
+/// The person of a request, once the table of operations has let it pass.
+#[derive(Debug, Clone)]
+pub(super) struct Acting(pub(super) Name);
+
+impl<S: Sync> FromRequestParts<S> for Acting {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let missing = "nobody was asked for on the way to this order";
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", missing))
+    }
+}
+
+impl Role {
+    /// Every role, from the one that may least.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 5] =
+        [Self::Viewer, Self::Owner, Self::Operator, Self::Commander, Self::Admin];
+
+    /// What a role may do. Whether the *person* may is the launch file's to say, by its `people`.
+    pub(super) fn allows(self, deed: Deed) -> bool {
+        match self {
+            Self::Viewer => false,
+            Self::Owner => deed == Deed::Sign,
+            Self::Operator | Self::Commander | Self::Admin => true,
+        }
+    }
 }
 
 impl Tokens {
@@ -83,12 +121,7 @@ impl Tokens {
             return in_dev_mode(headers);
         }
         let token = self.find(bearer(headers)?)?;
-        let allowed = token.roles.iter().any(|role| match role {
-            Role::Viewer => false,
-            Role::Owner => deed == Deed::Sign,
-            Role::Operator | Role::Commander | Role::Admin => true,
-        });
-        if allowed {
+        if token.roles.iter().any(|role| role.allows(deed)) {
             return Ok(token.identity);
         }
         let message = format!("the token of {} does not allow this", token.identity);

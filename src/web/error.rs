@@ -1,5 +1,7 @@
 //! Errors of the API: a code for programs, a sentence and a hint for people.
 
+use super::answers::Problem;
+use crate::engine::Refused;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,9 +9,6 @@ use launchgate_core::attestation::SignOffError;
 use launchgate_core::decision::DecisionError;
 use launchgate_core::state::Rejected;
 use launchgate_core::waiver::WaiverError;
-use serde_json::json;
-
-use crate::engine::Refused;
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = json!({ "code": self.code, "message": self.message, "hint": self.hint });
+        let body = Problem { code: self.code, message: self.message, hint: self.hint };
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             // Lets a browser ask for the token.

@@ -9,7 +9,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
 
 use super::App;
-use super::api::{find, summary};
+use super::answers::Summary;
+use super::api::find;
 use super::error::ApiError;
 
 /// Between two events of one stream: what is published meanwhile is one event.
@@ -40,7 +41,7 @@ pub(super) async fn events(
             reports.changed().await.ok()?;
             let report = reports.borrow_and_update().clone();
             let event = Event::default().event("report").id(report.as_of.to_string());
-            let event = event.json_data(summary(&report)).unwrap_or_default();
+            let event = event.json_data(Summary::from(&*report)).unwrap_or_default();
             Some((Ok(event), (reports, room, CALM)))
         });
     let alive = Event::default().event("alive").data("");

@@ -9,17 +9,18 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use launchgate_core::gate::Verdict;
 use launchgate_core::report::Report;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::App;
+use super::answers::GateAnswer;
 use super::api::find;
 use super::error::ApiError;
 
 /// How many blockers the line names.
 const NAMED: usize = 3;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 pub(super) struct Asked {
     /// Ask one checklist's gate, not the launch's.
     checklist: Option<String>,
@@ -41,18 +42,18 @@ pub(super) async fn gate(
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-fn answer(report: &Report, asked: &Asked) -> Result<(StatusCode, Value), ApiError> {
+fn answer(report: &Report, asked: &Asked) -> Result<(StatusCode, GateAnswer), ApiError> {
     let verdict = verdict(report, asked)?;
     let go = verdict == Verdict::Go;
     let status = if go || asked.always { StatusCode::OK } else { StatusCode::FORBIDDEN };
-    let body = json!({
-        "go": go,
-        "verdict": verdict,
-        "because": because(report, verdict, asked.checklist.as_deref()),
-        "launch": report.launch,
-        "version": report.version,
-        "as_of": report.as_of,
-    });
+    let body = GateAnswer {
+        go,
+        verdict,
+        because: because(report, verdict, asked.checklist.as_deref()),
+        launch: report.launch.clone(),
+        version: report.version.clone(),
+        as_of: report.as_of,
+    };
     Ok((status, body))
 }
 
@@ -104,11 +105,11 @@ mod tests {
         assert_eq!(answer(&report, &asked).expect("an answer").0, StatusCode::FORBIDDEN);
         report.verdict = Verdict::Go;
         let (status, said) = answer(&report, &asked).expect("an answer");
-        assert_eq!((status, said["go"].as_bool()), (StatusCode::OK, Some(true)));
-        assert_eq!(said["because"], "May we launch? Yes.");
+        assert_eq!((status, said.go), (StatusCode::OK, true));
+        assert_eq!(said.because, "May we launch? Yes.");
         let list = Asked { checklist: Some("database".into()), ..Asked::default() };
         let (status, said) = answer(&report, &list).expect("an answer");
-        assert_eq!((status, said["go"].as_bool()), (StatusCode::FORBIDDEN, Some(false)));
+        assert_eq!((status, said.go), (StatusCode::FORBIDDEN, false));
         let nowhere = Asked { checklist: Some("nope".into()), ..Asked::default() };
         assert!(answer(&report, &nowhere).is_err());
     }

@@ -1,6 +1,7 @@
 //! The HTTP side: the API, the page, the metrics. It reads published reports and hands orders to engines; it decides
 //! nothing and touches no state.
 
+mod answers;
 mod api;
 mod audit;
 pub mod auth;
@@ -11,8 +12,10 @@ mod gate;
 mod gatekeeper;
 mod metrics;
 pub mod oidc;
+mod openapi;
 mod page;
 mod people;
+mod routes;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -24,7 +27,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::get;
 use jiff::Timestamp;
 use launchgate_core::name::Name;
 use tokio::sync::Semaphore;
@@ -84,34 +87,8 @@ impl App {
 
 /// Every route.
 pub fn router(app: App) -> Router {
-    let api = Router::new()
-        .route("/whoami", get(whoami::whoami))
-        .route("/launches", get(api::launches))
-        .route("/launches/{launch}", get(api::launch))
-        .route("/launches/{launch}/report", get(api::report))
-        .route("/launches/{launch}/gate", get(gate::gate).post(gate::gate))
-        .route("/launches/{launch}/checklists/{list}", get(api::checklist))
-        .route("/launches/{launch}/checks/{list}/{check}", get(api::check))
-        .route("/launches/{launch}/triggers", get(api::triggers))
-        .route("/launches/{launch}/runs", get(runs::runs))
-        .route("/launches/{launch}/runs/{run}", get(runs::run))
-        .route("/launches/{launch}/audit", get(audit::audit))
-        .route("/launches/{launch}/events", get(events::events))
-        .route("/launches/{launch}/sign-offs", post(people::sign))
-        .route("/launches/{launch}/waivers", post(people::waive))
-        .route("/launches/{launch}/waivers/end", post(people::end_waiver))
-        .route("/launches/{launch}/decisions", get(people::decisions).post(people::go_no_go))
-        .route("/launches/{launch}/decisions/{number}/report", get(people::decided_on))
-        .route("/launches/{launch}/milestones", post(api::milestone))
-        .route("/launches/{launch}/triggers/{trigger}/fire", post(api::fire))
-        .route("/launches/{launch}/triggers/{trigger}/{order}", post(api::order_trigger))
-        .route("/launches/{launch}/procedures/{procedure}/rehearsals", post(runs::rehearse))
-        .route("/launches/{launch}/procedures/{procedure}/runs", post(runs::begin))
-        .route("/launches/{launch}/runs/{run}/hold", post(runs::hold))
-        .route("/launches/{launch}/runs/{run}/resume", post(runs::resume))
-        .route("/launches/{launch}/runs/{run}/decisions", post(runs::decide));
     Router::new()
-        .nest("/api/v1", api)
+        .nest("/api/v1", routes::router(&app))
         .route("/", get(page::index))
         .route("/launches/{launch}", get(page::board_page))
         .route("/launches", get(page::index_fragment))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use launchgate_core::attestation::Decision;
@@ -13,15 +13,16 @@ use launchgate_core::decision::Word;
 use launchgate_core::name::{CheckPath, Name};
 use launchgate_core::state::Event;
 use launchgate_core::time::{add, parse_duration};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::App;
+use super::answers::{Decisions, Summary};
 use super::api::{Answer, body, find, order, reason};
-use super::auth::Deed;
+use super::auth::Acting;
 use super::error::ApiError;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Signing {
     check: CheckPath,
@@ -35,16 +36,15 @@ pub(super) struct Signing {
 pub(super) async fn sign(
     State(app): State<App>,
     Path(launch): Path<String>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Signing>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Sign)?;
+) -> Answer<Json<Summary>> {
     let Signing { check, decision, evidence, note, values } = body(given)?;
     let event = Event::SignedOff { check, person, decision, evidence, note, values };
     order(find(&app, &launch)?, event).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Waiving {
     check: CheckPath,
@@ -56,10 +56,9 @@ pub(super) struct Waiving {
 pub(super) async fn waive(
     State(app): State<App>,
     Path(launch): Path<String>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Waiving>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+) -> Answer<Json<Summary>> {
     let Waiving { check, reason: why, until } = body(given)?;
     let handle = find(&app, &launch)?;
     let until = instant(&until, handle.report().as_of)?;
@@ -79,7 +78,7 @@ fn instant(text: &str, now: Timestamp) -> Answer<Timestamp> {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ending {
     check: CheckPath,
@@ -89,16 +88,15 @@ pub(super) struct Ending {
 pub(super) async fn end_waiver(
     State(app): State<App>,
     Path(launch): Path<String>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Ending>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+) -> Answer<Json<Summary>> {
     let Ending { check, reason: why } = body(given)?;
     let event = Event::WaiverEnded { check, person, reason: reason(why)? };
     order(find(&app, &launch)?, event).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GoNoGo {
     decision: Word,
@@ -108,10 +106,9 @@ pub(super) struct GoNoGo {
 pub(super) async fn go_no_go(
     State(app): State<App>,
     Path(launch): Path<String>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<GoNoGo>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+) -> Answer<Json<Summary>> {
     let GoNoGo { decision, note } = body(given)?;
     order(find(&app, &launch)?, Event::GoNoGo { decision, person, note }).await
 }
@@ -119,8 +116,8 @@ pub(super) async fn go_no_go(
 pub(super) async fn decisions(
     State(app): State<App>,
     Path(launch): Path<String>,
-) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "decisions": find(&app, &launch)?.report().decisions })))
+) -> Answer<Json<Decisions>> {
+    Ok(Json(Decisions { decisions: find(&app, &launch)?.report().decisions.clone() }))
 }
 
 /// The report that a decision was made on, as it was.

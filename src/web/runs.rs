@@ -5,39 +5,36 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use launchgate_core::name::Name;
-use launchgate_core::run::{Choice, RunId};
+use launchgate_core::run::{Choice, Run, RunId};
 use launchgate_core::state::Event;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::App;
+use super::answers::{Runs, Summary};
 use super::api::{Answer, body, find, order, reason};
-use super::auth::Deed;
+use super::auth::{Acting, Deed};
 use super::error::ApiError;
 
-pub(super) async fn runs(
-    State(app): State<App>,
-    Path(launch): Path<String>,
-) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "runs": find(&app, &launch)?.report().runs })))
+pub(super) async fn runs(State(app): State<App>, Path(launch): Path<String>) -> Answer<Json<Runs>> {
+    Ok(Json(Runs { runs: find(&app, &launch)?.report().runs.clone() }))
 }
 
 pub(super) async fn run(
     State(app): State<App>,
     Path((launch, run)): Path<(String, String)>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<Run>> {
     let report = find(&app, &launch)?.report();
     let found = report.runs.iter().find(|r| r.id.0 == run);
-    Ok(Json(json!(found.ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?)))
+    Ok(Json(found.cloned().ok_or_else(|| ApiError::not_found(format!("run `{run}`")))?))
 }
 
 /// Walks a procedure through. The report has it when it is done.
 pub(super) async fn rehearse(
     State(app): State<App>,
     Path((launch, procedure)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+    Acting(person): Acting,
+) -> Answer<Json<Summary>> {
     let handle = find(&app, &launch)?;
     let procedure = named(&procedure)?;
     order(handle, Event::Rehearse { procedure, person }).await
@@ -52,15 +49,14 @@ fn named(procedure: &str) -> Answer<Name> {
 pub(super) async fn begin(
     State(app): State<App>,
     Path((launch, procedure)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+    Acting(person): Acting,
+) -> Answer<Json<Summary>> {
     let handle = find(&app, &launch)?;
     let procedure = named(&procedure)?;
     order(handle, Event::LaunchBegun { procedure, person }).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Holding {
     reason: String,
@@ -70,10 +66,9 @@ pub(super) struct Holding {
 pub(super) async fn hold(
     State(app): State<App>,
     Path((launch, run)): Path<(String, String)>,
-    headers: HeaderMap,
+    Acting(person): Acting,
     given: Result<Json<Holding>, JsonRejection>,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+) -> Answer<Json<Summary>> {
     let reason = Some(reason(body(given)?.reason)?);
     order(find(&app, &launch)?, Event::RunHeld { run: RunId(run), person, reason }).await
 }
@@ -82,13 +77,12 @@ pub(super) async fn hold(
 pub(super) async fn resume(
     State(app): State<App>,
     Path((launch, run)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Command)?;
+    Acting(person): Acting,
+) -> Answer<Json<Summary>> {
     order(find(&app, &launch)?, Event::RunHeld { run: RunId(run), person, reason: None }).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Deciding {
     choice: Choice,
@@ -100,11 +94,11 @@ pub(super) struct Deciding {
 pub(super) async fn decide(
     State(app): State<App>,
     Path((launch, run)): Path<(String, String)>,
+    Acting(person): Acting,
     headers: HeaderMap,
     given: Result<Json<Deciding>, JsonRejection>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<Summary>> {
     let Deciding { choice, reason: given, step } = body(given)?;
-    let person = app.tokens.may(&headers, Deed::Sign)?;
     let reason = reason(given)?;
     let handle = find(&app, &launch)?;
     let report = handle.report();

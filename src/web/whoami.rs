@@ -3,16 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
 
 use super::App;
+use super::answers::Whoami;
 use super::api::Answer;
-use super::auth::Deed;
+use super::auth::{Acting, Deed};
 
 /// The person behind a request and what their token allows; refused for one that allows nothing but reading.
-pub(super) async fn whoami(State(app): State<App>, headers: HeaderMap) -> Answer<Json<Value>> {
-    let person = app.tokens.may(&headers, Deed::Sign)?;
+pub(super) async fn whoami(
+    State(app): State<App>,
+    Acting(person): Acting,
+    headers: HeaderMap,
+) -> Answer<Json<Whoami>> {
     let commands = app.tokens.may(&headers, Deed::Command).is_ok();
-    let deeds: &[&str] = if commands { &["sign", "command"] } else { &["sign"] };
-    Ok(Json(json!({ "identity": person, "deeds": deeds })))
+    let deeds = if commands { vec![Deed::Sign, Deed::Command] } else { vec![Deed::Sign] };
+    Ok(Json(Whoami { identity: person, deeds }))
 }

@@ -7,38 +7,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use crate::rig::browser::{Browser, Look, need_browser};
-use crate::rig::daemon::Daemon;
-use crate::rig::recorder::Recorder;
-
-/// The page of a launch, its service, and a person's token.
-struct Room {
-    daemon: Daemon,
-    service: Recorder,
-}
-
-impl Room {
-    fn start() -> Self {
-        let service = Recorder::start();
-        let go_live = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
-        let launch = include_str!("browser/room.yaml")
-            .replace("@go_live@", &go_live.strftime("%Y-%m-%dT%H:%M:00[UTC]").to_string())
-            .replace("@service@", &service.url());
-        let mut daemon = Daemon::of(&launch);
-        daemon.start();
-        daemon.wait_for("first looks", |r| r["blockers"].as_array().is_some_and(|b| b.len() == 1));
-        Self { daemon, service }
-    }
-
-    fn board(&self) -> String {
-        format!("{}/launches/room", self.daemon.url())
-    }
-
-    /// What a person signs on the command line, so that the launch is GO.
-    fn signed(&self) {
-        let sign = ["sign", "ready/restored", "--evidence", "https://x.example/1"];
-        self.daemon.order(&[&sign[..], &["--value", "rows=12", "--as", "dan"]].concat());
-    }
-}
+use crate::rig::room::Room;
 
 /// Waits until the page's answer is this one.
 async fn verdict(browser: &Browser, wanted: &str) -> Value {

@@ -34,6 +34,7 @@ WANTED=(
   chromium:chromium # opens the pages
   chromedriver:chromium-driver
   npm:npm # fetches axe-core, which judges them
+  venv:python3-venv # for schemathesis, which tries the API
   mandoc:mandoc # reads the manual page as strictly as it can be read
   openssl:openssl
   curl:curl
@@ -44,6 +45,8 @@ POLICY=/usr/sbin/policy-rc.d
 present() {
   if [ "$1" = postgres ]; then
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null
+  elif [ "$1" = venv ]; then
+    python3 -c 'import ensurepip' 2>/dev/null
   else
     command -v "$1" >/dev/null
   fi
@@ -64,9 +67,16 @@ done
 
 # What no package of Debian has, in a folder that is not kept.
 AXE_CORE=4.10.3
-fetch_axe() {
+SCHEMATHESIS=4.32.5
+OPENAPI_SPEC_VALIDATOR=0.9.0
+fetch() {
   local folder
   folder="$(dirname "$0")/../../target/rigs"
+  if ! [ -x "$folder/venv/bin/schemathesis" ]; then
+    python3 -m venv "$folder/venv"
+    "$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+      "schemathesis==$SCHEMATHESIS" "openapi-spec-validator==$OPENAPI_SPEC_VALIDATOR"
+  fi
   if ! grep -qs "\"version\": \"$AXE_CORE\"" "$folder/node_modules/axe-core/package.json"; then
     mkdir -p "$folder"
     npm install --silent --no-audit --no-fund --prefix "$folder" "axe-core@$AXE_CORE"
@@ -75,7 +85,7 @@ fetch_axe() {
 
 if [ "${#commands[@]}" -eq 0 ]; then
   echo "rigs: every command is already here"
-  fetch_axe
+  fetch
   exit 0
 fi
 
@@ -114,4 +124,4 @@ if [ "${#missing[@]}" -ne 0 ]; then
   echo "rigs: still missing after the installation: ${missing[*]}" >&2
   exit 1
 fi
-fetch_axe
+fetch

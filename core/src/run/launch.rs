@@ -1,6 +1,7 @@
 //! The run of a launch procedure: it is begun by a person, can be held, and gives way to a rollback.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use crate::name::Name;
 use crate::procedure::{Procedure, Purpose};
 
 /// Who keeps a run from going on, and why. The step under way ends; no other begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// Who.
     pub person: Name,

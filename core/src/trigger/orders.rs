@@ -1,5 +1,6 @@
 //! What people do to a trigger: hold it, release it, say that they have seen it, decline what it suggests, arm it again.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(4 * 3_600);
 const AFTER_HOLD: u32 = 2;
 
 /// Who keeps a trigger from firing, until when, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
     /// Who.
     pub by: Name,

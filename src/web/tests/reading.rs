@@ -13,7 +13,7 @@ async fn everything_that_is_there_can_be_read_and_the_rest_is_told() {
     let site = Site::of(Sample::needs_decision()).await;
     let run = site.get(&format!("{LAUNCH}/runs")).await.json()["runs"][0]["id"].clone();
     let run = format!("{LAUNCH}/runs/{}", run.as_str().unwrap());
-    let rows: [(&str, &str, u16); 22] = [
+    let rows: [(&str, &str, u16); 25] = [
         ("alive", "/healthz", 200),
         ("ready", "/readyz", 200),
         ("metrics", "/metrics", 200),
@@ -22,7 +22,10 @@ async fn everything_that_is_there_can_be_read_and_the_rest_is_told() {
         ("report", &format!("{LAUNCH}/report"), 200),
         ("checklist", &format!("{LAUNCH}/checklists/dns"), 200),
         ("check", &format!("{LAUNCH}/checks/dns/apex"), 200),
-        ("more of a check", &format!("{LAUNCH}/checks/dns/apex?limit=100000"), 200),
+        ("more of a check", &format!("{LAUNCH}/checks/dns/apex?limit=1000"), 200),
+        ("too much of it", &format!("{LAUNCH}/checks/dns/apex?limit=1001"), 400),
+        ("of no instant", &format!("{LAUNCH}/checks/dns/apex?before=noon"), 400),
+        ("the document", "/api/v1/openapi.json", 200),
         ("so much is no number", &format!("{LAUNCH}/checks/dns/apex?limit=all"), 400),
         ("triggers", &format!("{LAUNCH}/triggers"), 200),
         ("run", &run, 200),

@@ -26,6 +26,7 @@ pub(crate) mod prometheus;
 pub(crate) mod recorder;
 pub(crate) mod redis;
 pub(crate) mod restic;
+pub(crate) mod room;
 pub(crate) mod service;
 pub(crate) mod tls_zoo;
 pub(crate) mod web;
