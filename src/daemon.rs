@@ -23,7 +23,7 @@ use crate::store::{Measured, SqliteStore, StoreError};
 use crate::telemetry::Measures;
 use crate::web::auth::Tokens;
 use crate::web::oidc::Oidc;
-use crate::web::{App, router};
+use crate::web::{App, Door, router};
 
 /// How long open connections may take to end.
 const LINGER: Duration = Duration::from_secs(3);
@@ -123,11 +123,17 @@ impl Daemon {
             dev: settings.web.dev,
         };
         let address = listener.local_addr().unwrap_or(settings.web.listen);
-        let app = App::new(handles, store, tokens, settings.web.hosts.clone(), measures);
+        let door = Door {
+            hosts: settings.web.hosts.clone(),
+            origins: settings.web.origins.clone(),
+            rate: settings.web.rate,
+        };
+        let app = App::new(handles, store, tokens, door, measures);
         let stop = CancellationToken::new();
         let told = stop.clone();
         let web = tokio::spawn(async move {
-            axum::serve(listener, router(app)).with_graceful_shutdown(told.cancelled_owned()).await
+            let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service).with_graceful_shutdown(told.cancelled_owned()).await
         });
         Self { launches, address, web, stop }
     }

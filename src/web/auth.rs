@@ -128,6 +128,17 @@ impl Tokens {
         Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
     }
 
+    /// Whose token a request brings, if it counts.
+    pub(super) fn whose(&self, headers: &HeaderMap) -> Option<Name> {
+        headers.get(header::AUTHORIZATION)?;
+        let password = scheme(headers, "basic").and_then(basic::password);
+        let found = match &password {
+            Some(token) => self.find(token),
+            None => self.find(bearer(headers).ok()?),
+        };
+        found.ok().map(|token| token.identity)
+    }
+
     fn find(&self, given: &str) -> Result<Token, ApiError> {
         if let Some(oidc) = self.oidc.as_ref().filter(|_| is_jwt(given)) {
             return oidc.read(given).map_err(|why| refused(&why));

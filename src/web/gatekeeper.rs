@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use tower_http::cors::CorsLayer;
+
 use super::App;
 use super::error::ApiError;
 
@@ -32,17 +34,33 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REASON: usize = 1 << 10;
 
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match admitted(&app, &request) {
+    let admitted = app.rates.admit(&app, &request).and_then(|()| admitted(&app, &request));
+    let mut response = match admitted {
         Ok(()) => match tokio::time::timeout(TIMEOUT, next.run(request)).await {
             Ok(response) => told(response).await,
             Err(_) => too_late().into_response(),
         },
-        Err(error) => error.into_response(),
+        Err(refused) => refused.into_response(),
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Lets pages of these sites read in a browser; without any it says nothing, and browsers refuse them. Orders of other
+/// sites' pages are not taken in any case.
+pub(super) fn sharing(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    if origins.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([header::AUTHORIZATION, header::IF_NONE_MATCH])
+        .expose_headers([header::ETAG, header::LINK, header::RETRY_AFTER])
 }
 
 /// Makes the errors of the libraries beneath look like all others.
@@ -120,5 +138,5 @@ fn is_ours(app: &App, host: &str) -> bool {
     let loopback = address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let known =
         |known: &String| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host);
-    loopback || name.eq_ignore_ascii_case("localhost") || app.hosts.iter().any(known)
+    loopback || name.eq_ignore_ascii_case("localhost") || app.door.hosts.iter().any(known)
 }

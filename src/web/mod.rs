@@ -15,6 +15,7 @@ pub mod oidc;
 mod openapi;
 mod page;
 mod people;
+pub mod rate;
 mod routes;
 mod runs;
 #[cfg(test)]
@@ -42,6 +43,17 @@ const MAX_BODY: usize = 64 << 10;
 /// How many live streams are served at a time.
 const MAX_STREAMS: usize = 256;
 
+/// Who is let in, and how often.
+#[derive(Debug, Clone, Default)]
+pub struct Door {
+    /// The names by which the daemon may be addressed, beside loopback.
+    pub hosts: Vec<String>,
+    /// The sites whose pages may read the API in a browser; none by default.
+    pub origins: Vec<String>,
+    /// How often each client may ask.
+    pub rate: rate::Rate,
+}
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
@@ -51,8 +63,10 @@ pub struct App {
     pub store: SharedStore,
     /// Who may do what.
     pub tokens: Arc<Tokens>,
-    /// The names by which the daemon may be addressed, beside loopback.
-    pub hosts: Arc<Vec<String>>,
+    /// Who is let in.
+    door: Arc<Door>,
+    /// How often each client has asked.
+    rates: Arc<rate::Rates>,
     /// Room for live streams.
     pub streams: Arc<Semaphore>,
     /// When the daemon started.
@@ -69,14 +83,15 @@ impl App {
         launches: BTreeMap<Name, Handle>,
         store: SharedStore,
         tokens: Tokens,
-        hosts: Vec<String>,
+        door: Door,
         measures: Measures,
     ) -> Self {
         Self {
             launches: Arc::new(launches),
             store,
             tokens: Arc::new(tokens),
-            hosts: Arc::new(hosts),
+            rates: Arc::new(rate::Rates::new(door.rate)),
+            door: Arc::new(door),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             started: Timestamp::now(),
             measures,
@@ -105,6 +120,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(gatekeeper::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), gatekeeper::guard))
+        .layer(gatekeeper::sharing(&app.door.origins))
         .layer(axum::middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }

@@ -1,4 +1,4 @@
-//! The document of the API, OpenAPI 3.1, made of the table of operations and of the types that they take and give.
+//! The document of the API, `OpenAPI` 3.1, made of the table of operations and of the types that they take and give.
 
 use std::sync::LazyLock;
 

@@ -95,13 +95,14 @@ impl Operation {
 /// The table.
 pub(super) static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
     let mut all = reading();
+    all.extend(reading_more());
     all.extend(stating());
     all.extend(ordering());
     all
 });
 
 fn reading() -> Vec<Operation> {
-    use Gives::{Events, Gate, Json, Lines, Report as TheReport};
+    use Gives::{Gate, Json, Report as TheReport};
     vec![
         read("/openapi.json", "openapi", "This document.", Json(shape::<Value>), || {
             get(openapi::document)
@@ -164,6 +165,12 @@ fn reading() -> Vec<Operation> {
             || get(api::check),
         )
         .asks::<api::Page>(),
+    ]
+}
+
+fn reading_more() -> Vec<Operation> {
+    use Gives::{Events, Json, Lines};
+    vec![
         read(
             "/launches/{launch}/triggers",
             "triggers",

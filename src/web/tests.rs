@@ -6,3 +6,4 @@ mod orders;
 mod pages;
 mod reading;
 mod site;
+mod table;

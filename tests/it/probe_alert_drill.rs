@@ -135,9 +135,12 @@ async fn a_drill_is_seen_on_the_page_of_who_received_it() {
     let rig = Alertmanager::start(&config(&format!("{}/drills", pager.url()), &pager.url()));
     let (inbox, broken) = (Arc::clone(&pager), Arc::new(AtomicBool::new(false)));
     let away = Arc::clone(&broken);
-    let page = Canned::start(move |_| match away.load(Ordering::SeqCst) {
-        true => (502, String::new()),
-        false => (200, inbox.bodies().concat()),
+    let page = Canned::start(move |_| {
+        if away.load(Ordering::SeqCst) {
+            (502, String::new())
+        } else {
+            (200, inbox.bodies().concat())
+        }
     });
     let mut settings = drill(&rig);
     settings["page"] = json!({ "url": page.url() });

@@ -120,7 +120,7 @@ groups:
 
     #[test]
     fn a_rule_file_is_read_in_both_of_its_forms() {
-        let indented: String = FILE.lines().map(|line| format!("  {line}\n")).collect();
+        let indented: String = FILE.lines().flat_map(|line| ["  ", line, "\n"]).collect();
         for text in [FILE.to_owned(), format!("kind: PrometheusRule\nspec:\n{indented}")] {
             let rules = rules(&text).expect("a rule file");
             let names: Vec<&str> = rules.iter().map(|r| r.name.as_str()).collect();

@@ -20,6 +20,7 @@ use super::document::Document;
 use super::file;
 use crate::web::auth::Token;
 use crate::web::oidc::{Provider, is_safe};
+use crate::web::rate::Rate;
 use layer::{Layer, Merged};
 use problems::Findings;
 pub use problems::SettingsError;
@@ -62,6 +63,12 @@ pub struct Web {
     /// Names by which the daemon is addressed, beside loopback.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Sites whose pages may read the API in a browser, such as `https://status.example.com`.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// How often each client may ask.
+    #[serde(default)]
+    pub rate: Rate,
     /// Who may do what.
     #[serde(default)]
     pub tokens: Vec<Token>,
@@ -228,6 +235,15 @@ fn misfits(settings: &Settings) -> Vec<Problem> {
             problems.push(Problem::new(path.entry("audience"), message));
         }
     }
+    for (i, origin) in web.origins.iter().enumerate() {
+        // As a browser writes it: nothing after the host and its port.
+        let written = reqwest::Url::parse(origin).map(|url| url.origin().ascii_serialization());
+        if written.as_ref() != Ok(origin) || origin == "null" {
+            let hint = "write it like `https://status.example.com`, each site by itself";
+            let message = format!("`{origin}` is no site of the web");
+            problems.push(Problem::new(at("origins").index(i), message).hint(hint));
+        }
+    }
     for (i, token) in web.tokens.iter().enumerate() {
         let hex = token.sha256.len() == 64 && token.sha256.bytes().all(|b| b.is_ascii_hexdigit());
         if !hex {
@@ -281,6 +297,18 @@ mod tests {
                 "LAUNCHGATE__WEB__LISTEN",
                 "0.0.0.0:80",
                 "LAUNCHGATE__WEB__LISTEN: error: web.listen: 0.0.0.0:80 is open to others, without TLS or without tokens\n  = hint: listen on loopback, or put a proxy with TLS in front, say `tls_terminated: true`, and add tokens",
+            ),
+            (
+                "every site",
+                "LAUNCHGATE__WEB__ORIGINS",
+                "['*']",
+                "LAUNCHGATE__WEB__ORIGINS: error: web.origins[0]: `*` is no site of the web\n  = hint: write it like `https://status.example.com`, each site by itself",
+            ),
+            (
+                "a page",
+                "LAUNCHGATE__WEB__ORIGINS",
+                "['https://status.example.com/']",
+                "LAUNCHGATE__WEB__ORIGINS: error: web.origins[0]: `https://status.example.com/` is no site of the web\n  = hint: write it like `https://status.example.com`, each site by itself",
             ),
             (
                 "a token in plain",

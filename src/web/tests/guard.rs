@@ -5,6 +5,7 @@ use serde_json::json;
 use super::site::{Site, tokens};
 use crate::render::sample::Sample;
 use crate::web::auth::Tokens;
+use crate::web::rate::Rate;
 
 const LAUNCH: &str = "/api/v1/launches/checkout-2-4";
 
@@ -122,4 +123,77 @@ async fn off_loopback_reading_takes_a_token_and_browsers_can_give_it() {
     let body = json!({ "milestone": "smoke_passed" }).to_string();
     let order = site.ask("POST", &format!("{LAUNCH}/milestones"), &headers, &body).await;
     assert_eq!(order.refusal().0, 401, "what a browser sends unasked orders nothing");
+}
+
+#[tokio::test]
+async fn pages_of_the_sites_that_are_named_may_read_and_no_other() {
+    let site = Site::of(Sample::preparing()).await;
+    let rows = [
+        ("named", "https://status.example", Some("https://status.example")),
+        ("another", "https://evil.example", None),
+        ("one that begins so", "https://status.example.evil", None),
+    ];
+    for (row, origin, allowed) in rows {
+        let read = site.ask("GET", LAUNCH, &[("Origin", origin)], "").await;
+        assert_eq!(read.status, 200, "{row}");
+        assert_eq!(read.header("access-control-allow-origin"), allowed, "{row}: {read:?}");
+        let before = [("Origin", origin), ("Access-Control-Request-Method", "POST")];
+        let asked = site.ask("OPTIONS", &format!("{LAUNCH}/milestones"), &before, "").await;
+        let methods = asked.header("access-control-allow-methods").unwrap_or_default();
+        assert!(
+            !methods.contains("POST") && asked.header("access-control-allow-credentials").is_none(),
+            "{row}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back_and_orders_still_pass() {
+    let rate = Rate { reads_per_second: 2, orders_per_second: 1 };
+    let site = Site::rated(rate).await;
+    let get = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        site.ask("GET", LAUNCH, &[("Authorization", bearer.as_str())], "").await
+    };
+    let mut refused = None;
+    for _ in 0..50 {
+        let answer = get("vera-token").await;
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("fifty reads are too many");
+    assert_eq!(refused.refusal(), (429, "too_many_requests".to_owned()));
+    assert!(
+        refused
+            .header("retry-after")
+            .is_some_and(|s| s.parse::<u64>().is_ok_and(|s| (1..=2).contains(&s))),
+        "{refused:?}"
+    );
+    assert_eq!(refused.header("x-content-type-options"), Some("nosniff"));
+    // Another person, whoever watches, and an order of the same person are not touched by it.
+    assert_eq!(get("carol-token").await.status, 200);
+    for open in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(site.get(open).await.status, 200, "{open}");
+    }
+    let orders: Vec<u16> = {
+        let mut statuses = Vec::new();
+        for _ in 0..20 {
+            let headers =
+                [("Authorization", "Bearer vera-token"), ("Content-Type", "application/json")];
+            statuses.push(
+                site.ask("POST", &format!("{LAUNCH}/milestones"), &headers, "{}").await.status,
+            );
+        }
+        statuses
+    };
+    assert_eq!(orders[0], 403, "its own count has just begun");
+    assert!(orders.contains(&429), "and ends: {orders:?}");
+    // Tokens that nobody knows share what their address has.
+    let mut guesses = Vec::new();
+    for n in 0..50 {
+        guesses.push(get(&format!("guess-{n}")).await.status);
+    }
+    assert!(guesses.contains(&429), "{guesses:?}");
 }

@@ -204,6 +204,30 @@ async fn a_live_stream_tells_of_every_newer_report() {
 }
 
 #[tokio::test]
+async fn a_reader_who_comes_back_is_told_only_what_is_newer() {
+    let site = Site::of(Sample::preparing()).await;
+    let newest = site.get(LAUNCH).await.json()["as_of"].as_str().unwrap().to_owned();
+    for (row, heard, first) in [
+        ("has heard", newest.as_str(), "\"phase\":\"launching\""),
+        ("has not", "2020-01-01T00:00:00Z", "\"phase\":"),
+    ] {
+        let mut live = site.listen_after(heard).await;
+        if row == "has heard" {
+            let milestone = json!({ "milestone": "deploy_started" });
+            let path = format!("{LAUNCH}/milestones");
+            assert_eq!(site.post("alice", &path, &milestone).await.status, 200);
+        }
+        live.hear("event: report", 1).await;
+        let said = live.heard.split("event: report").nth(1).unwrap_or_default();
+        assert!(
+            said.contains(first) && live.heard.contains("retry: 2000"),
+            "{row}: {}",
+            live.heard
+        );
+    }
+}
+
+#[tokio::test]
 async fn live_streams_are_bounded_and_their_room_comes_back() {
     let site = Site::of(Sample::preparing()).await;
     let room = site.app.streams.available_permits();

@@ -16,7 +16,8 @@ use crate::engine::{Handle, Message, Refused};
 use crate::render::sample::Sample;
 use crate::store::MemoryStore;
 use crate::web::auth::{Role, Token, Tokens};
-use crate::web::{App, router};
+use crate::web::rate::Rate;
+use crate::web::{App, Door, router};
 
 /// No answer of these tests is longer, or takes longer.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -69,6 +70,7 @@ pub(super) fn tokens() -> Tokens {
         token("dan", Role::Owner, Some("2999-01-01T00:00:00Z")),
         token("alice", Role::Commander, None),
         token("tom", Role::Operator, None),
+        token("ada", Role::Admin, None),
         token("eve", Role::Admin, Some("2020-01-01T00:00:00Z")),
     ];
     Tokens { list, ..Tokens::default() }
@@ -124,7 +126,18 @@ impl Site {
         Self::with(tokens, vec![launch("checkout-2-4", Sample::pending(), false)]).await
     }
 
+    /// A site that may be asked so often.
+    pub(super) async fn rated(rate: Rate) -> Self {
+        Self::at_rate(tokens(), vec![launch("checkout-2-4", Sample::pending(), false)], rate).await
+    }
+
     async fn with(tokens: Tokens, launches: Vec<Handle>) -> Self {
+        // No test is a client that asks too often, but those that mean to be.
+        let rate = Rate { reads_per_second: 0, orders_per_second: 0 };
+        Self::at_rate(tokens, launches, rate).await
+    }
+
+    async fn at_rate(tokens: Tokens, launches: Vec<Handle>, rate: Rate) -> Self {
         let launches: BTreeMap<_, _> =
             launches.into_iter().map(|handle| (handle.launch().clone(), handle)).collect();
         let store = Arc::new(Mutex::new(MemoryStore::default()));
@@ -132,13 +145,19 @@ impl Site {
             launches,
             store,
             tokens,
-            vec!["gate.example".to_owned()],
+            Door {
+                hosts: vec!["gate.example".to_owned()],
+                origins: vec!["https://status.example".to_owned()],
+                rate,
+            },
             crate::telemetry::Measures::default(),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
         let address = listener.local_addr().expect("it is bound");
         let router = router(app.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        tokio::spawn(async move {
+            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+        });
         Self { address, app }
     }
 
@@ -202,6 +221,13 @@ impl Site {
     pub(super) async fn listen(&self) -> Live {
         let path = "/api/v1/launches/checkout-2-4/events";
         Live { stream: self.open("GET", path, &[], "").await, heard: String::new() }
+    }
+
+    /// The live stream of a reader who comes back.
+    pub(super) async fn listen_after(&self, id: &str) -> Live {
+        let path = "/api/v1/launches/checkout-2-4/events";
+        let headers = [("Last-Event-ID", id)];
+        Live { stream: self.open("GET", path, &headers, "").await, heard: String::new() }
     }
 }
 

@@ -93,10 +93,15 @@ impl Browser {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(said) => said,
-            Err(_) => panic!("no {what}; the page:\n{}", self.text().await),
-        }
+        let found = tokio::time::timeout(PATIENCE, asked).await.ok();
+        let Some(said) = found else {
+            panic!(
+                "no {what}; the page:
+{}",
+                self.text().await
+            )
+        };
+        said
     }
 
     /// What a reader sees.
