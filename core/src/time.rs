@@ -90,6 +90,9 @@ pub struct DurationError {
     pub reason: String,
 }
 
+/// The longest duration that is read: a hundred years, each with a quarter of a leap day.
+const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
+
 /// Reads a duration with its unit: `30s`, `5m`, `1h30m`, `14d`, `250ms`. A bare number and months are refused; a day is
 /// 24 hours.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
@@ -105,7 +108,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let signed = span
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| fail("months and years have no fixed length: use days"))?;
-    Duration::try_from(signed).map_err(|_| fail("it cannot be negative"))
+    let duration = Duration::try_from(signed).map_err(|_| fail("it cannot be negative"))?;
+    if duration > LONGEST {
+        return Err(fail("nothing lasts longer than a hundred years"));
+    }
+    Ok(duration)
 }
 
 /// Writes a duration as people read it: the two largest units that say it, `87d`, `1h30m`, `4m15s`, `1.2s`, `350ms`.
@@ -279,7 +286,8 @@ fn parse_offset(text: &str) -> Option<(u32, Duration)> {
     if let Some((hours, minutes)) = text.split_once(':') {
         let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
         let seconds = hours.checked_mul(3_600)?.checked_add(minutes.checked_mul(60)?)?;
-        return (minutes < 60).then(|| (0, Duration::from_secs(seconds)));
+        let offset = Duration::from_secs(seconds);
+        return (minutes < 60 && offset <= LONGEST).then_some((0, offset));
     }
     let total = parse_duration(text).ok()?;
     let days = if text.contains('d') || text.contains('w') { total.as_secs() / 86_400 } else { 0 };
@@ -306,7 +314,7 @@ mod tests {
 
     #[test]
     fn durations_are_written_with_a_unit() {
-        let rows: [(&str, &str, Option<u64>); 9] = [
+        let rows: [(&str, &str, Option<u64>); 12] = [
             ("seconds", "30s", Some(30_000)),
             ("mixed", "1h30m", Some(5_400_000)),
             ("days are 24 hours", "14d", Some(14 * 86_400_000)),
@@ -316,6 +324,9 @@ mod tests {
             ("negative", "-5m", None),
             ("months have no length", "1 month", None),
             ("nonsense", "soon", None),
+            ("a hundred years", "36525d", Some(36_525 * 86_400_000)),
+            ("more than that", "36525d1s", None),
+            ("what could not be written again", "1524462424444,1s", None),
         ];
         for (row, text, millis) in rows {
             assert_eq!(parse_duration(text).ok(), millis.map(Duration::from_millis), "{row}");
@@ -367,6 +378,8 @@ mod tests {
             "T-5",
             "H+1:75",
             "H+9999999999999999999:00",
+            "H+022222000000:41",
+            "T-36526d",
             "H+5124095576030432:00",
         ] {
             assert!(bad.parse::<Due>().is_err(), "{bad}");
