@@ -71,8 +71,8 @@ fn the_text_shows_how_each_announcement_stands() {
       ! missed   T-3d · to room · The plan
                  it could not be made within 1h of its time
       ✗ failed   T-2h · to room, mail · technical_lead · Soon: ${launch.title}
-                 mail: permanent error (550): ]0;owned2J<img src=x onerror=alert(1)> `a` | b @channel
-                 txt.exe
+                 mail: permanent error (550): ]0;owned2J<img src=x onerror=alert(1)>
+                 `a` | b @channel txt.exe
       ✓ sent     deploy_started · to room · Deployment of ${version} started
                  sent 30s ago
       · waiting  all-normal (1h after live) · to mail · All normal
@@ -85,7 +85,7 @@ fn the_text_shows_how_each_announcement_stands() {
       war_room  https://chat.example/launch
     "#);
     for line in drawn.lines() {
-        assert!(line.chars().count() <= 100, "{line}");
+        assert!(line.chars().count() <= 80, "{line}");
     }
 }
 
@@ -178,15 +178,14 @@ fn a_blocker_says_whom_to_turn_to() {
     sample.pass(Duration::from_secs(60));
     let report = sample.report();
     let text = render(&report, Format::Text, Options::default());
-    let turns: Vec<&str> =
-        text.lines().map(str::trim).filter(|line| line.starts_with("turn to")).collect();
-    assert_eq!(
-        turns,
-        [
-            "turn to: Olga N., on_call: phone +44 20 7946 0000, chat @olga",
-            "turn to: Security desk: link https://security.example/desk, note day and night",
-        ]
-    );
+    // Where lines are broken is not what matters here.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for turn in [
+        "turn to: Olga N., on_call: phone +44 20 7946 0000, chat @olga",
+        "turn to: Security desk: link https://security.example/desk, note day and night",
+    ] {
+        assert!(text.contains(turn), "{turn}: {text}");
+    }
     let html = render(&report, Format::Html, Options::default());
     assert!(html.contains("<a href=\"https://security.example/desk\""), "{html}");
     let markdown = render(&report, Format::Markdown, Options::default());

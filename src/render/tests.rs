@@ -134,3 +134,38 @@ fn every_form_is_found_by_its_name() {
     let error = "yaml".parse::<Format>().unwrap_err().to_string();
     assert_eq!(error, "`yaml` is no format: there are text, json, markdown, html and junit");
 }
+
+#[test]
+fn a_text_has_eighty_columns_whatever_it_says() {
+    use unicode_width::UnicodeWidthStr as _;
+
+    const WIDTH: usize = 80;
+    let wide = "数据库的迁移 🚀 and a sentence that goes on for longer than any line of a terminal would have room for it";
+    let long = "x".repeat(63);
+    let scenes = scenes().into_iter().flat_map(|(_, mut sample)| {
+        let report = sample.report();
+        let mut other = report.clone();
+        wide.clone_into(&mut other.title);
+        wide.repeat(3).clone_into(&mut other.question);
+        other.links.insert("a link".to_owned(), format!("https://example.com/{long}{long}"));
+        for list in &mut other.checklists {
+            wide.clone_into(&mut list.title);
+            for check in &mut list.checks {
+                let check = std::sync::Arc::make_mut(check);
+                check.because = format!("{wide} {long} {wide}");
+                check.id = format!("{}/{long}", check.id.checklist).parse().expect("a path");
+            }
+        }
+        [report, other]
+    });
+    for report in scenes {
+        for colour in [false, true] {
+            let drawn = strip_colours(&render(&report, Format::Text, Options { colour }));
+            for line in drawn.lines() {
+                // A word that is longer than any line stands alone, and can be copied whole.
+                let fits = line.width() <= WIDTH || line.split_whitespace().count() == 1;
+                assert!(fits, "{} columns: {line}", line.width());
+            }
+        }
+    }
+}

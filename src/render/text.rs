@@ -6,11 +6,13 @@ use launchgate_core::check::Level;
 use launchgate_core::report::{CheckReport, ChecklistReport, Report, TriggerReport};
 use launchgate_core::run::{Run, StepState};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::Options;
 use super::words::{self, Tone, ago, countdown, tame};
 
-/// No line is longer, unless one word is.
-const WIDTH: usize = 100;
+/// No line has more columns, unless one word has: what a terminal has that nobody widened, and a chat leaves whole.
+const WIDTH: usize = 80;
 /// A check's name takes no more room than this beside its sentence.
 const MAX_NAME: usize = 24;
 /// How many reports of the watch are printed.
@@ -44,6 +46,17 @@ pub(super) fn render(report: &Report, options: Options) -> String {
     page.text
 }
 
+/// How many columns a terminal gives to a word; its colours take none.
+fn columns(word: &str) -> usize {
+    let mut shown = 0;
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        shown += before.width();
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    shown + rest.width()
+}
+
 impl Page {
     fn line(&mut self, text: &str) {
         self.text.push_str(text);
@@ -55,8 +68,9 @@ impl Page {
         let mut line = head.to_owned();
         let mut column = used;
         for word in text.split_whitespace() {
-            let length = word.chars().count();
-            if column > used && column + length >= WIDTH {
+            let length = columns(word);
+            // A word and the blank before it.
+            if column > used && column + 1 + length > WIDTH {
                 self.line(&line);
                 line = " ".repeat(used);
                 column = used;
@@ -86,7 +100,7 @@ impl Page {
 
     fn headline(&mut self, report: &Report) {
         let verdict = self.badge(report.verdict.name(), 0, words::verdict(report.verdict));
-        self.line(&format!("{verdict}  {}", tame(&report.question)));
+        self.wrapped("", 0, &format!("{verdict} {}", tame(&report.question)));
         let facts = format!(
             "{} · {} · {}",
             words::about(report),
@@ -175,7 +189,12 @@ impl Page {
         let age = words::age(check, report).map(|age| format!(" · {age}"));
         let said = format!("{advisory}{}{}", tame(&check.because), age.unwrap_or_default());
         let head = format!("  {outcome}  {name:<width$}  ");
-        self.wrapped(&head, 15 + width.max(name.len()), &said);
+        if name.len() > width {
+            self.line(head.trim_end());
+            self.wrapped(&" ".repeat(15), 15, &said);
+        } else {
+            self.wrapped(&head, 15 + width, &said);
+        }
     }
 
     fn triggers(&mut self, report: &Report) {
@@ -207,7 +226,8 @@ impl Page {
 
     fn run(&mut self, run: &Run, report: &Report) {
         let status = self.badge(run.standing(), 0, words::run(run.status));
-        self.line(&format!("\nRun {} · {status} · {}", run.id, ago(run.at, report.as_of)));
+        self.line("");
+        self.wrapped("", 0, &format!("Run {} · {status} · {}", run.id, ago(run.at, report.as_of)));
         self.wrapped("  ", 2, &tame(&run.cause));
         for (index, (step, state)) in run.procedure.steps.iter().zip(&run.steps).enumerate() {
             let (word, tone, evidence) = words::step(state);
@@ -221,17 +241,21 @@ impl Page {
                 }
             };
             let facts = format!("{} ({}){when}", step.id, step.action);
-            self.line(&format!("  {:>2}. {word}  {facts}", index + 1));
+            self.wrapped(&format!("  {:>2}. {word}  ", index + 1), 20, &facts);
             if !evidence.is_empty() {
                 self.wrapped(&" ".repeat(20), 20, &tame(evidence));
             }
         }
-        if let Some(step) = run.asking() {
-            let (task, command) = words::ask(run, step);
-            let head = self.toned("  ! WAITS FOR A PERSON", Tone::Bad);
-            self.wrapped(&format!("{head}  "), 24, &task);
-            self.line(&format!("{}{command}", " ".repeat(24)));
-        }
+        self.asking(run);
+    }
+
+    /// What a person must do for a run to go on, and the command for it, on lines that can be copied whole.
+    fn asking(&mut self, run: &Run) {
+        let Some(step) = run.asking() else { return };
+        let (task, command) = words::ask(run, step);
+        let head = self.toned("  ! WAITS FOR A PERSON", Tone::Bad);
+        self.wrapped(&format!("{head}  "), 24, &task);
+        self.wrapped("    ", 4, &command);
     }
 
     fn watch(&mut self, report: &Report) {
@@ -243,11 +267,13 @@ impl Page {
             || "over".to_owned(),
             |at| format!("next report at {at:.0}, until {}", watch.ends),
         );
-        self.line(&format!("\nWatch · {next}"));
+        self.line("");
+        self.wrapped("", 0, &format!("Watch · {next}"));
         for kept in watch.reports.iter().take(WATCH_REPORTS) {
             let word = self.badge(kept.verdict.name(), 6, words::verdict(kept.verdict));
             let text = words::watched(kept);
-            self.wrapped(&format!("  {:.0}  {word} ", kept.at), 33, &text);
+            self.line(&format!("  {:.0}  {word}", kept.at));
+            self.wrapped("    ", 4, &text);
         }
     }
 
@@ -280,7 +306,13 @@ impl Page {
         }
         self.line("\nLinks");
         for (name, url) in &report.links {
-            self.line(&format!("  {}  {}", tame(name), tame(url)));
+            let (name, url) = (tame(name), tame(url));
+            if columns(&name) + columns(&url) + 4 > WIDTH {
+                self.wrapped("  ", 2, &name);
+                self.wrapped("    ", 4, &url);
+            } else {
+                self.line(&format!("  {name}  {url}"));
+            }
         }
     }
 }

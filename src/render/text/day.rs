@@ -16,7 +16,8 @@ impl Page {
             }
         };
         let standing = self.badge(&day.standing, 0, tone);
-        self.line(&format!("\nLaunch day · {} · {standing}", day.procedure));
+        self.line("");
+        self.wrapped("", 0, &format!("Launch day · {} · {standing}", day.procedure));
         if let Some(held) = &day.held {
             let head = self.toned("  ! HELD", Tone::Bad);
             let says = format!("by {} at {:.0}: {}", held.person, held.at, tame(&held.reason));
@@ -26,11 +27,8 @@ impl Page {
             self.day_step(index, step, report);
         }
         let asking = day.run.as_ref().and_then(|id| report.runs.iter().find(|run| run.id == *id));
-        if let Some((run, step)) = asking.and_then(|run| Some((run, run.asking()?))) {
-            let (task, command) = words::ask(run, step);
-            let head = self.toned("  ! WAITS FOR A PERSON", Tone::Bad);
-            self.wrapped(&format!("{head}  "), 24, &task);
-            self.line(&format!("{}{command}", " ".repeat(24)));
+        if let Some(run) = asking {
+            self.asking(run);
         }
     }
 
@@ -45,9 +43,9 @@ impl Page {
             self.toned(&text, Tone::Bad)
         });
         let head = format!("  {:>2}. {word}  {planned:<14} ", index + 1);
-        self.line(&format!("{head}{} ({}){who}{late}", step.step, step.action));
+        self.wrapped(&head, 35, &format!("{} ({}){who}{late}", step.step, step.action));
         if !evidence.is_empty() {
-            self.wrapped(&" ".repeat(33), 33, &tame(evidence));
+            self.wrapped(&" ".repeat(20), 20, &tame(evidence));
         }
     }
 }
