@@ -10,6 +10,7 @@ use launchgate_core::name::{CheckPath, Name};
 
 use super::init::Init;
 use super::people::{GoNoGo, Sign, Waive};
+use super::watch::Watch;
 use crate::render::Format;
 use crate::replay::{Incident, Sweep, When};
 
@@ -59,6 +60,8 @@ pub enum Command {
     Probe(Probe),
     /// Print the daemon's report: may we launch?
     Report(Report),
+    /// Watch a launch on the terminal, as it goes; or a line for each change, where there is no terminal.
+    Watch(Watch),
     /// Sign a check off, or reject it.
     Sign(Sign),
     /// Accept, for a time, that a check does not pass; or take that back.

@@ -17,6 +17,8 @@ use super::exit::Failed;
 
 /// An answer may not be longer: a report of 10,000 checks has about 10 MiB.
 const MAX_ANSWER: usize = 64 << 20;
+/// No line of a stream is longer.
+const MAX_LINE: usize = 1 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to a daemon.
@@ -74,6 +76,44 @@ impl Client {
     /// Reads a text.
     pub(super) async fn text(&self, path: &str) -> Result<String, Failed> {
         self.ask(Method::GET, path, None).await
+    }
+
+    /// Follows a stream of events, and tells of each by its name until the stream ends or is silent for too long.
+    pub(super) async fn follow(
+        &self,
+        path: &str,
+        silence: Duration,
+        mut heard: impl AsyncFnMut(&str),
+    ) -> Result<(), Failed> {
+        let url = self.base.join(path).map_err(|e| Failed::usage(e.to_string()))?;
+        // It lasts as long as it is followed.
+        let mut request = self.http.get(url).timeout(Duration::from_secs(u32::MAX.into()));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        let mut response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(refused(status, ""));
+        }
+        let mut rest = String::new();
+        loop {
+            let part = tokio::time::timeout(silence, response.chunk()).await;
+            let part = part.map_err(|_| Failed::unreachable("the daemon has fallen silent"))?;
+            let Some(part) = part.map_err(|e| self.unreachable(&e))? else {
+                return Err(Failed::unreachable("the daemon has ended the stream"));
+            };
+            rest.push_str(&String::from_utf8_lossy(&part));
+            while let Some((line, after)) = rest.split_once('\n') {
+                if let Some(event) = line.strip_prefix("event: ") {
+                    heard(event.trim()).await;
+                }
+                rest = after.to_owned();
+            }
+            if rest.len() > MAX_LINE {
+                return Err(Failed::internal("the daemon's stream is none"));
+            }
+        }
     }
 
     /// Gives an order.

@@ -17,6 +17,7 @@ mod runs;
 mod serve;
 mod snapshot;
 mod terminal;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -91,6 +92,7 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
             baseline::capture(*args, terminal).await
         }
         Command::Report(args) => online::report(args, terminal).await,
+        Command::Watch(args) => watch::watch(args, terminal).await,
         Command::Sign(args) => people::sign(args, terminal).await,
         Command::Waive(args) => people::waive(args, terminal).await,
         Command::Decide(args) => people::decide(args, terminal).await,

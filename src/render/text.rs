@@ -100,7 +100,8 @@ impl Page {
 
     fn headline(&mut self, report: &Report) {
         let verdict = self.badge(report.verdict.name(), 0, words::verdict(report.verdict));
-        self.wrapped("", 0, &format!("{verdict} {}", tame(&report.question)));
+        let used = columns(&verdict) + 2;
+        self.wrapped(&format!("{verdict}  "), used, &tame(&report.question));
         let facts = format!(
             "{} · {} · {}",
             words::about(report),

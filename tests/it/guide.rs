@@ -156,7 +156,7 @@ fn console(block: &[&str], reader: &mut Reader, until: Option<&str>) -> String {
 /// broken hangs on the numbers.
 fn gist(page: &str) -> Vec<String> {
     const CHANGES: [&str; 9] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "GMT", "BST"];
-    let plain = page.replace("just now", "0s ago");
+    let plain = page.split_whitespace().collect::<Vec<_>>().join(" ").replace("just now", "0s ago");
     let words = plain.split_whitespace();
     let changes =
         |word: &str| CHANGES.contains(&word) || word.contains(|c: char| c.is_ascii_digit());

@@ -58,4 +58,5 @@ mod rollback_messages;
 mod shim;
 mod tidy;
 mod vantage;
+mod watch;
 mod whole_launch;

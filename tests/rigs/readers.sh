@@ -15,14 +15,15 @@ trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$di
   for list in $(seq 20); do
     printf '%s\n' "  l$list:" "    title: List $list" '    due: T-1d' '    checks:'
     for check in $(seq $((CHECKS / 20))); do
-      echo "      c$check: { title: \"Check $check of list $list is as it should be\", probe: filesystem, with: { path: / }, expect: [\"free_bytes > 1B\"], every: 1h, fresh_for: 1d }"
+      echo "      c$check: { title: \"Check $check of list $list is as it should be\", probe: filesystem, with: { paths: [/] }, expect: [writable], every: 1h, fresh_for: 1d }"
     done
   done
   # What changes: the report is another one every second.
   printf '%s\n' '  moving:' '    title: What changes' '    due: T-1d' '    checks:' \
-    '      free: { title: Free space, probe: filesystem, with: { path: / }, expect: ["free_bytes > 1B"], every: 1s, fresh_for: 1m }'
+    '      free: { title: Free space, probe: filesystem, with: { paths: [/] }, expect: [writable], every: 1s, fresh_for: 1m }'
 } > "$dir/readers.yaml"
 "$gate" serve --dev --listen 127.0.0.1:17421 --store "$dir/store.db" "$dir/readers.yaml" 2> "$dir/log" &
+daemon=$!
 daemon=$!
 for _ in $(seq 600); do
   curl -sf "$url" 2>/dev/null | grep -q '"verdict":"GO"' && break; sleep 0.2
@@ -31,7 +32,7 @@ resident() { awk '/VmRSS/ {print $2 / 1024 " MiB"}' "/proc/$daemon/status"; }
 
 ask() { # name header...
   local name=$1; shift
-  for _ in $(seq "$ASKED"); do echo "url = \"$url/$path\""; echo "output = /dev/null"; done > "$dir/curl"
+  for _ in $(seq "$ASKED"); do echo "url = \"$url${path:+/$path}\""; echo "output = /dev/null"; done > "$dir/curl"
   curl -s "$@" -w '%{time_total} %{http_code} %{size_download}\n' -K "$dir/curl" > "$dir/times"
   sort -n "$dir/times" | awk -v name="$name" -v n="$ASKED" '{ sum += $1; t[NR] = $1; code[$2]++; bytes += $3 }
     END { for (c in code) codes = codes " " code[c] "x" c
