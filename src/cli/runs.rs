@@ -1,5 +1,6 @@
 //! `run`: the runs of a launch, its launch day, and what people decide about a step.
 
+use launchgate_core::run::Run;
 use serde_json::{Value, json};
 
 use super::args::{Daemon, Decide, RunCommand};
@@ -46,10 +47,13 @@ pub(super) async fn run(command: RunCommand, terminal: Terminal) -> Result<Exit,
 }
 
 fn run_lines(run: &Value) -> String {
+    // A daemon of another version may say more than is known here.
+    let known: Option<Run> = serde_json::from_value(run.clone()).ok();
+    let status = run["status"].as_str().unwrap_or_default().replace('_', " ");
+    let standing = known.map_or(status, |run| run.standing().to_owned());
     let mut text = format!(
-        "{}  {}\n  {}\n",
+        "{}  {standing}\n  {}\n",
         run["id"].as_str().unwrap_or_default(),
-        run["status"].as_str().unwrap_or_default().replace('_', " "),
         run["cause"].as_str().unwrap_or_default(),
     );
     let steps = run["procedure"]["steps"].as_array().into_iter().flatten();

@@ -59,8 +59,9 @@ impl Screen {
         Ok(screen)
     }
 
+    /// How many lines were drawn last.
     pub(super) fn height(&self) -> usize {
-        size().1
+        self.drawn.len()
     }
 
     /// What is wanted next; nothing when the terminal is gone.
