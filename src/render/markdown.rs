@@ -2,8 +2,10 @@
 
 use std::fmt::{Result, Write as _};
 
-use launchgate_core::report::{ChecklistReport, Report};
-use launchgate_core::run::Run;
+use launchgate_core::attestation::Decision;
+use launchgate_core::check::{Level, Outcome};
+use launchgate_core::report::{CheckReport, ChecklistReport, Report};
+use launchgate_core::run::{Run, StepState};
 
 use super::words::{self, Tone, countdown, tame};
 
@@ -49,6 +51,7 @@ fn write(out: &mut String, report: &Report) -> Result {
     for list in &report.checklists {
         checklist(out, list, report)?;
     }
+    decisions(out, report)?;
     watch(out, report)?;
     announcements(out, report)?;
     if !report.milestones.is_empty() {
@@ -132,7 +135,13 @@ fn run(out: &mut String, run: &Run) -> Result {
         let (word, tone, evidence) = words::step(state);
         let (word, said) = (badge(word, tone), escape(evidence));
         let said = if said.is_empty() { said } else { format!(": {said}") };
-        writeln!(out, "{}. `{}` {word}{said}", index + 1, step.id)?;
+        let at = match state {
+            StepState::Started { at, .. } | StepState::Ended { at, .. } => format!(" at {at:.0}"),
+            StepState::Planned | StepState::Skipped { .. } | StepState::Again { .. } => {
+                String::new()
+            }
+        };
+        writeln!(out, "{}. `{}` {word}{at}{said}", index + 1, step.id)?;
     }
     if let Some(step) = run.asking() {
         let (task, command) = words::ask(run, step);
@@ -175,24 +184,79 @@ fn announcements(out: &mut String, report: &Report) -> Result {
     writeln!(out)
 }
 
+/// A checklist as it is ticked off, with who said what and what was seen.
 fn checklist(out: &mut String, list: &ChecklistReport, report: &Report) -> Result {
     let verdict = badge(list.verdict.name(), words::verdict(list.verdict));
     let (state, _) = words::due(list.state);
     let owner = list.owner.as_ref().map(|role| words::holders(role, &list.people));
     let owner = owner.map_or_else(String::new, |who| format!(" · {}", escape(&who)));
-    let title = escape(&list.title);
-    writeln!(out, "**{verdict} – {title}** · due {}, {state}{owner}\n", list.due)?;
+    writeln!(out, "### {verdict} – {}\n", escape(&list.title))?;
+    writeln!(
+        out,
+        "Due {} ({:.0}), {state} · {}{owner}\n",
+        list.due,
+        list.due_at,
+        words::gates(list.gates)
+    )?;
     for check in &list.checks {
-        let (mark, _) = words::outcome(check.outcome);
-        let age = words::age(check, report).map(|age| format!(" · {age}"));
+        self::check(out, check, report)?;
+    }
+    writeln!(out)
+}
+
+fn check(out: &mut String, check: &CheckReport, report: &Report) -> Result {
+    let (mark, _) = words::outcome(check.outcome);
+    // What lets the gate be GO is ticked off, a warning too.
+    let done = matches!(check.outcome, Outcome::Pass | Outcome::Warn | Outcome::Waived);
+    let tick = if done { "x" } else { " " };
+    let advisory = if check.level == Level::Advisory { " (advisory)" } else { "" };
+    let age = words::age(check, report).map(|age| format!(" · {age}"));
+    writeln!(
+        out,
+        "- [{tick}] {mark} {} `{}` {}{advisory}: {}{}",
+        check.outcome.name(),
+        check.id.check,
+        escape(&check.title),
+        escape(&check.because),
+        age.unwrap_or_default()
+    )?;
+    for signed in &check.sign_offs {
+        let word = match signed.decision {
+            Decision::Approved => "✓ approved",
+            Decision::Rejected => "✗ rejected",
+        };
+        write!(out, "  - {word} by {} at {:.0}", signed.person, signed.at)?;
+        write!(out, " for version {}", escape(&signed.version))?;
+        for (name, value) in &signed.values {
+            write!(out, "; {} {}", escape(name.as_str()), escape(value))?;
+        }
+        for text in [&signed.evidence, &signed.note].into_iter().flatten() {
+            write!(out, "; {}", escape(text))?;
+        }
+        writeln!(out)?;
+    }
+    if let Some(waiver) = &check.waiver {
         writeln!(
             out,
-            "- {mark} {} `{}`: {}{}",
-            check.outcome.name(),
-            check.id.check,
-            escape(&check.because),
-            age.unwrap_or_default()
+            "  - ~ waived by {} at {:.0}, until {:.0}: {}",
+            waiver.person,
+            waiver.at,
+            waiver.until,
+            escape(&waiver.reason)
         )?;
+    }
+    Ok(())
+}
+
+/// Every decision, the last first.
+fn decisions(out: &mut String, report: &Report) -> Result {
+    if report.decisions.len() < 2 {
+        return Ok(());
+    }
+    writeln!(out, "## Decisions\n")?;
+    for made in &report.decisions {
+        let word = badge(made.decision.name(), words::decision(made, report));
+        writeln!(out, "- {word} {}", escape(&words::decided(made, report)))?;
     }
     writeln!(out)
 }
