@@ -14,16 +14,20 @@ use super::routes::{Gives, OPERATIONS, Operation};
 use launchgate_core::report::Report;
 
 /// What can go wrong anywhere: the status and what it means.
-const REFUSALS: [(&str, &str); 9] = [
+const REFUSALS: [(&str, &str); 13] = [
     ("400", "The query cannot be read."),
     ("401", "No token, an unknown one, or one that has expired."),
     ("403", "The token does not allow it, or the launch file does not name its holder."),
     ("404", "There is no such thing."),
+    ("405", "It is not asked in this way."),
     ("409", "It cannot be done as things stand."),
     ("413", "The body is too large."),
     ("415", "The body is no JSON."),
     ("422", "The body does not say what it must."),
+    ("421", "The daemon does not go by this name."),
+    ("429", "This client asks too often; `Retry-After` says for how long to wait."),
     ("503", "It cannot be kept, or the daemon is shutting down."),
+    ("504", "No answer in time; an order may have been taken all the same."),
 ];
 /// What a reader never sees.
 const OF_ORDERS: [&str; 4] = ["409", "413", "415", "422"];
