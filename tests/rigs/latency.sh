@@ -9,6 +9,8 @@ gate=$PWD/target/release/launchgate
 firings=${FIRINGS:-200}
 others=${OTHERS:-10000}
 port=17423
+# All launches are begun at once by one client.
+export LAUNCHGATE__WEB__RATE__ORDERS_PER_SECOND=0
 dir=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 
