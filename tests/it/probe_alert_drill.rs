@@ -153,3 +153,39 @@ async fn a_drill_is_seen_on_the_page_of_who_received_it() {
     assert_eq!(unknown.cause, Cause::Unreachable, "{unknown}");
     assert_eq!(pager.bodies().len(), before, "nothing is fired that could not be seen");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_whose_end_is_not_seen_is_unknown_and_not_repeated_at_once() {
+    if !(need("prometheus-alertmanager") && need("curl")) {
+        return;
+    }
+    let pager = Recorder::start();
+    let rig = Alertmanager::start(&config(&format!("{}/drills", pager.url()), &pager.url()));
+    // The page is there until something is fired.
+    let asked = Arc::new(AtomicBool::new(false));
+    let before = Arc::clone(&asked);
+    let page = Canned::start(move |_| {
+        (if before.swap(true, Ordering::SeqCst) { 502 } else { 200 }, String::new())
+    });
+    let mut settings = drill(&rig);
+    settings["page"] = json!({ "url": page.url() });
+    let unknown = look(settings.clone(), None, 10).await.expect("it was fired, and that is known");
+    let seen = shown(&unknown);
+    assert!(seen.get("arrived").is_none() && seen["receivers"] == json!(["drills"]), "{seen}");
+    assert!(unknown.parts.iter().any(|p| p.odd && p.says.contains("502")), "{:?}", unknown.parts);
+
+    let memory = unknown.memory.clone().expect("it remembers");
+    asked.store(false, Ordering::SeqCst);
+    let again =
+        look(settings.clone(), Some(memory.clone()), 10).await.expect("what is known is said");
+    assert!(!asked.load(Ordering::SeqCst), "nobody is called again within ten minutes");
+    assert!(shown(&again).get("arrived").is_none());
+
+    // Another alert is another drill, whatever was tried before.
+    settings["labels"]["severity"] = json!("warning");
+    look(settings.clone(), Some(memory), 10).await.expect("it was fired");
+    assert!(asked.load(Ordering::SeqCst));
+
+    let short = look(settings, None, 2).await.expect_err("nothing can arrive in no time");
+    assert_eq!(short.cause, Cause::ProbeError, "{short}");
+}

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use launchgate_core::observation::Failure;
+use launchgate_core::observation::{Cause, Failure};
 use launchgate_core::problem::{KeyPath, Problem};
 use launchgate_core::reading::{ReadingSpec, ReadingType, Readings, Unit};
 use launchgate_core::time::parse_duration;
@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::alerts::server::{self, MAX_ANSWER};
 use crate::alerts::{Server, ServerKind};
@@ -175,7 +175,11 @@ again_after: 1d
         use ReadingType::{Flag, Number, Texts};
         let spec = ReadingSpec::new;
         vec![
-            spec("arrived", Flag, "whether the last drill arrived"),
+            spec(
+                "arrived",
+                Flag,
+                "whether the last drill arrived; absent when that could not be seen",
+            ),
             spec("took", Number(Unit::Time), "how long it took; absent when it did not arrive"),
             spec("fired_ago", Number(Unit::Time), "how long ago it was fired"),
             spec("receivers", Texts, "the receivers that Alertmanager gave it to"),
@@ -193,10 +197,11 @@ again_after: 1d
     }
 
     async fn observe(&self, cx: &Context) -> Result<Readings, Failure> {
+        let what = self.what();
         let last = cx.memory.as_deref().and_then(Drill::remembered);
-        let drill = match last.filter(|last| last.stands(cx.now, self.again_after)) {
+        let drill = match last.filter(|last| last.stands(&what, cx.now, self.again_after)) {
             Some(last) => last,
-            None => self.drill(cx).await?,
+            None => self.drill(what, cx).await?,
         };
         Ok(drill.readings(cx.now, self.again_after))
     }
@@ -209,9 +214,24 @@ enum Awaited<'a> {
 }
 
 impl AlertDrill {
-    /// Fires an alert, waits for it, and ends it. Nothing is fired before the place where it arrives is there.
-    async fn drill(&self, cx: &Context) -> Result<Drill, Failure> {
+    /// What is tried: what one drill showed says nothing of another alert, or of another way.
+    fn what(&self) -> String {
+        let to = match &self.arrival {
+            Arrival::Call(address) => address.to_string(),
+            Arrival::Page(page) => page.host(),
+        };
+        format!("{:?} by {} to {to}", self.labels, self.alertmanager.host())
+    }
+
+    /// Fires an alert, waits for it, and ends it. Nothing is fired before the place where it arrives is there; once it is fired,
+    /// whatever goes wrong is part of what the drill showed, so that nobody is called again for it at once.
+    async fn drill(&self, what: String, cx: &Context) -> Result<Drill, Failure> {
         let id = format!("launchgate-{:016x}", RandomState::new().hash_one(cx.now.as_nanosecond()));
+        let wait = cx.remaining().saturating_sub(KEPT);
+        if wait.is_zero() {
+            let message = format!("`timeout` leaves no time to wait: it takes more than {KEPT:?}");
+            return Err(Failure::new(Cause::ProbeError, message));
+        }
         let awaited = match &self.arrival {
             Arrival::Call(address) => Awaited::Call(arrival::listen(*address).await?),
             Arrival::Page(page) => Awaited::Page(Session::open(page, cx).await?),
@@ -220,9 +240,9 @@ impl AlertDrill {
             server::accepted(&page.get("*/*", MAX_ANSWER).await?)?;
         }
         let session = Session::open(&self.alertmanager, cx).await?;
-        let wait = cx.remaining().saturating_sub(KEPT);
         self.tell(&session, &id, cx.now, cx.now + wait + KEPT + ENDS_AFTER).await?;
-        let fired = tokio::time::Instant::now();
+        let fired = Instant::now();
+        let wait = cx.remaining().saturating_sub(KEPT);
         let came = match &awaited {
             Awaited::Call(listener) => {
                 timeout(wait, async {
@@ -233,16 +253,23 @@ impl AlertDrill {
             }
             Awaited::Page(page) => timeout(wait, arrival::shown(page, &id)).await,
         };
-        let took = fired.elapsed();
+        let mut drill = Drill::new(what, cx.now);
+        match came {
+            Ok(Ok(())) => drill.arrived(fired.elapsed()),
+            Ok(Err(fault)) => drill.fault(&fault),
+            // Time that is over is an answer.
+            Err(_) => drill.lost(),
+        }
         let filter = format!("{LABEL}=\"{id}\"");
         let seen = session.get_below("/api/v2/alerts", &[("filter", &filter)], MAX_ANSWER).await;
-        // Whatever came of it, it ends.
-        self.tell(&session, &id, cx.now, cx.now + took).await?;
-        // Time that is over is an answer, a page that went away is none.
-        let arrived = came.is_ok();
-        came.unwrap_or(Ok(()))?;
-        let seen: Vec<Seen> = server::json(&seen?)?;
-        Ok(Drill::new(cx.now, arrived.then_some(took), seen.first()))
+        match seen.and_then(|answer| server::json::<Vec<Seen>>(&answer)) {
+            Ok(seen) => seen.first().into_iter().for_each(|seen| drill.seen(seen)),
+            Err(fault) => drill.fault(&fault),
+        }
+        if let Err(fault) = self.tell(&session, &id, cx.now, cx.now + fired.elapsed()).await {
+            drill.fault(&fault);
+        }
+        Ok(drill)
     }
 
     async fn tell(

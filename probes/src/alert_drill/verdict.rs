@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use launchgate_core::observation::Failure;
 use launchgate_core::reading::Readings;
 use launchgate_core::time::format_duration;
 use serde::{Deserialize, Serialize};
@@ -36,25 +37,52 @@ struct Status {
 /// A drill that was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Drill {
+    /// What was tried.
+    what: String,
     at: Timestamp,
-    /// How long it took, in seconds; nothing when it did not arrive.
+    /// Whether it arrived; nothing when that could not be seen.
+    arrived: Option<bool>,
+    /// How long it took, in seconds.
     took: Option<f64>,
     receivers: Vec<String>,
     silenced: bool,
     inhibited: bool,
+    /// What went wrong once it was fired.
+    faults: Vec<String>,
 }
 
 impl Drill {
-    pub(super) fn new(at: Timestamp, took: Option<Duration>, seen: Option<&Seen>) -> Self {
+    /// A drill that was just fired.
+    pub(super) fn new(what: String, at: Timestamp) -> Self {
         Self {
+            what,
             at,
-            took: took.map(|took| took.as_secs_f64()),
-            receivers: seen.map_or_else(Vec::new, |seen| {
-                seen.receivers.iter().map(|r| r.name.clone()).collect()
-            }),
-            silenced: seen.is_some_and(|seen| !seen.status.silenced_by.is_empty()),
-            inhibited: seen.is_some_and(|seen| !seen.status.inhibited_by.is_empty()),
+            arrived: None,
+            took: None,
+            receivers: Vec::new(),
+            silenced: false,
+            inhibited: false,
+            faults: Vec::new(),
         }
+    }
+
+    pub(super) fn arrived(&mut self, took: Duration) {
+        (self.arrived, self.took) = (Some(true), Some(took.as_secs_f64()));
+    }
+
+    pub(super) fn lost(&mut self) {
+        self.arrived = Some(false);
+    }
+
+    pub(super) fn fault(&mut self, fault: &Failure) {
+        self.faults.push(fault.to_string());
+    }
+
+    /// What Alertmanager made of it.
+    pub(super) fn seen(&mut self, seen: &Seen) {
+        self.receivers = seen.receivers.iter().map(|receiver| receiver.name.clone()).collect();
+        self.silenced = !seen.status.silenced_by.is_empty();
+        self.inhibited = !seen.status.inhibited_by.is_empty();
     }
 
     /// The drill of an earlier look; nothing that was written otherwise.
@@ -67,22 +95,27 @@ impl Drill {
     }
 
     fn again_after(&self, arrived: Duration) -> Duration {
-        if self.took.is_some() { arrived } else { AFTER_FAILURE.min(arrived) }
+        if self.arrived == Some(true) { arrived } else { AFTER_FAILURE.min(arrived) }
     }
 
-    /// Whether it need not be repeated yet. A drill of the future is none that was made.
-    pub(super) fn stands(&self, now: Timestamp, again_after: Duration) -> bool {
-        self.at <= now && self.age(now) < self.again_after(again_after)
+    /// Whether `what` need not be tried again yet. A drill of the future is none that was made.
+    pub(super) fn stands(&self, what: &str, now: Timestamp, again_after: Duration) -> bool {
+        self.what == what && self.at <= now && self.age(now) < self.again_after(again_after)
     }
 
     pub(super) fn readings(&self, now: Timestamp, again_after: Duration) -> Readings {
         let mut readings = Readings::new()
-            .flag("arrived", self.took.is_some())
             .time("fired_ago", self.age(now))
             .texts("receivers", &self.receivers)
             .flag("silenced", self.silenced)
             .flag("inhibited", self.inhibited)
             .remember(json!({ "drill": self }));
+        if let Some(arrived) = self.arrived {
+            readings = readings.flag("arrived", arrived);
+        }
+        for fault in &self.faults {
+            readings = readings.part("the drill", fault, true);
+        }
         if let Some(took) = self.took {
             readings = readings.number("took", took);
         }
@@ -118,9 +151,17 @@ mod tests {
             ("of a clock that was set back", Some(2), -1, false),
         ];
         for (row, took, later, stands) in rows {
-            let drill = Drill::new(at(0), took.map(Duration::from_secs), None);
-            assert_eq!(drill.stands(at(later), day), stands, "{row}");
+            let mut drill = Drill::new("a".to_owned(), at(0));
+            match took {
+                Some(took) => drill.arrived(Duration::from_secs(took)),
+                None => drill.lost(),
+            }
+            assert_eq!(drill.stands("a", at(later), day), stands, "{row}");
+            assert!(!drill.stands("b", at(later), day), "{row}: another alert");
         }
+        let unseen = Drill::new("a".to_owned(), at(0));
+        assert!(unseen.stands("a", at(599), day) && !unseen.stands("a", at(600), day));
+        assert!(unseen.readings(at(1), day).get("arrived").is_none());
     }
 
     #[test]
@@ -130,7 +171,8 @@ mod tests {
             "status": {"state": "suppressed", "silencedBy": ["a"], "inhibitedBy": []},
         }))
         .expect("an alert");
-        let drill = Drill::new(at(0), None, Some(&seen));
+        let mut drill = Drill::new("a".to_owned(), at(0));
+        drill.seen(&seen);
         assert!(drill.silenced && !drill.inhibited);
         let memory = json!({ "drill": drill });
         assert_eq!(Drill::remembered(&memory), Some(drill));
