@@ -205,8 +205,9 @@ pub(super) async fn check(
     let found = checks.find(|c| c.id == path).ok_or_else(missing)?;
     let (limit, before) = page.read()?;
     let earlier = |look: &Observation| before.is_none_or(|before| look.at.wall < before);
-    // The store keeps a bounded number of looks: it gives all of them, and a page is cut from those.
-    let kept = history(&app, handle, &path, MOST_HISTORY).await?;
+    // One more than is asked for tells whether there are others; a later page is cut from all that a store keeps.
+    let wanted = if before.is_none() { limit + 1 } else { MOST_HISTORY };
+    let kept = history(&app, handle, &path, wanted).await?;
     let mut history: Vec<_> = kept.into_iter().filter(earlier).collect();
     let next = history.get(limit).and_then(|_| history.get(limit - 1)).map(|last| last.at.wall);
     history.truncate(limit);

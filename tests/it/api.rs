@@ -1,4 +1,4 @@
-//! The API as its own document says it is, tried by schemathesis on a real daemon; and a reader of the live stream who comes back.
+//! The API as its own document says it is, tried by schemathesis on a real daemon.
 
 use std::path::PathBuf;
 
