@@ -16,6 +16,7 @@ use crate::actions::Shims;
 use crate::clock::Clock;
 use crate::engine::SharedStore;
 use crate::launch::{Launch, Shared};
+use crate::postman::Couriers;
 use crate::runner::Limits;
 use crate::settings::daemon::Settings;
 use crate::settings::launch::compile_file;
@@ -88,6 +89,10 @@ impl Daemon {
             let store = settings.store.path.display();
             StartError::Settings(format!("the folder for runs beside {store} cannot be had: {e}"))
         })?;
+        let couriers = Couriers::beside(&settings.store.path).map_err(|e| {
+            let store = settings.store.path.display();
+            StartError::Settings(format!("the folder for post beside {store} cannot be had: {e}"))
+        })?;
         let limits = &settings.limits;
         let [all, kind, host] = [limits.looks, limits.per_kind, limits.per_host]
             .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -98,6 +103,7 @@ impl Daemon {
             clock,
             limits,
             shims: Arc::new(shims),
+            couriers: Arc::new(couriers),
             measures: measures.clone(),
         };
         let mut launches = Vec::new();

@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use crate::actions::{Around, Shims};
 use crate::clock::Clock;
 use crate::engine::{Engine, Handle, SharedStore};
+use crate::postman::{Couriers, Postman, Turns};
 use crate::runner::{Limits, Looking, Memories, Runner, Surroundings, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
-use crate::telemetry::{Measures, Posting};
-use crate::{executor, postman, rehearse};
+use crate::telemetry::Measures;
+use crate::{executor, rehearse};
 
 /// How many observations may wait between a runner and its engine.
 const SEEN: usize = 256;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub limits: Arc<Limits>,
     /// The shims that scripts run under.
     pub shims: Arc<Shims>,
+    /// The couriers that bring messages.
+    pub couriers: Arc<Couriers>,
     /// What is measured.
     pub measures: Measures,
 }
@@ -69,8 +72,7 @@ struct Outside {
     handle: Handle,
     clock: Arc<dyn Clock>,
     probes: Probes,
-    turns: postman::Turns,
-    posting: Posting,
+    postman: Postman,
 }
 
 impl Outside {
@@ -78,12 +80,7 @@ impl Outside {
         match effect {
             Effect::Perform(perform) => executor::begin(self.around(plan), *perform),
             Effect::LookAt(perform) => executor::look_at(self.around(plan), *perform),
-            Effect::Send(message) => {
-                let clock = Arc::clone(&self.clock);
-                let handle = self.handle.clone();
-                let (turns, posting) = (&self.turns, self.posting.clone());
-                postman::send(plan, &self.folder, handle, clock, turns, posting, *message);
-            }
+            Effect::Send(message) => self.postman.send(plan, *message),
             Effect::Rehearse { procedure, by } => self.rehearse(plan, &procedure, by),
             Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
             Effect::Persist(_) => {}
@@ -152,16 +149,22 @@ impl Launch {
         let clock = Arc::clone(&shared.clock);
         let probes: Probes = Arc::new(Mutex::new(compiled.probes.clone()));
         let seen = Arc::clone(&probes);
-        let posting = shared.measures.posting.clone();
+        let (couriers, posting) = (Arc::clone(&shared.couriers), shared.measures.posting.clone());
         let (engine, handle) = Engine::restore(
             Arc::clone(&plan),
             Arc::clone(&shared.store),
             Arc::clone(&shared.clock),
             shared.measures.engines.of(&plan.launch),
             |handle| {
-                let turns = postman::Turns::default();
-                let outside =
-                    Outside { folder, shims, handle, clock, probes: seen, turns, posting };
+                let postman = Postman {
+                    folder: folder.clone(),
+                    handle: handle.clone(),
+                    clock: Arc::clone(&clock),
+                    couriers,
+                    posting,
+                    turns: Turns::default(),
+                };
+                let outside = Outside { folder, shims, handle, clock, probes: seen, postman };
                 Arc::new(move |plan: &Arc<Plan>, effect| outside.act(plan, effect))
             },
         )

@@ -18,6 +18,7 @@ pub mod launch;
 #[cfg(test)]
 mod listener;
 pub mod postman;
+mod program;
 pub mod rehearse;
 pub mod render;
 pub mod replay;
@@ -25,4 +26,5 @@ pub mod runner;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+mod told;
 pub mod web;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,6 +15,8 @@ pub(crate) enum Answer {
     Status(u16),
     /// It takes the request and says nothing.
     Nothing,
+    /// It answers 200 after so long.
+    Late(Duration),
     /// It repeats a header.
     Repeat(&'static str),
 }
@@ -81,6 +84,10 @@ async fn hear(
             (StatusCode::from_u16(status).unwrap(), format!("this is {status}\nand more"))
         }
         Answer::Nothing => std::future::pending().await,
+        Answer::Late(after) => {
+            tokio::time::sleep(after).await;
+            (StatusCode::OK, String::new())
+        }
         Answer::Repeat(name) => (StatusCode::FORBIDDEN, headers[name].to_str().unwrap().to_owned()),
     }
 }

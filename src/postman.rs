@@ -1,10 +1,15 @@
 //! The postman: carries messages to their channels, each until it arrives, is refused, or is a day old.
 //!
 //! Nothing waits for it. That a message is to be sent is on record before it is handed over, and what became of it is
-//! put on record; a daemon that comes back sends what had not arrived. A message that got no answer is sent again: two
-//! are better than none. Every receiver is given the message's name, so that it can tell.
+//! put on record; a daemon that comes back sends what had not arrived. Each try is made by a courier, a process that
+//! outlives the daemon and keeps what came of it: what was brought just before the daemon was killed is not brought again.
+//! A message that got no answer is sent again: two are better than none. Every receiver is given the message's name, so
+//! that it can tell.
 
+mod about;
 mod carrier;
+mod courier;
+mod couriers;
 mod email;
 mod pagerduty;
 mod post;
@@ -15,11 +20,14 @@ mod turns;
 mod undelivered;
 mod webhook;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use carrier::{Carrier, schemas};
+pub use courier::main as courier;
+use courier::{Order, Tried};
+pub use couriers::Couriers;
 use jiff::Timestamp;
 use launchgate_core::message::{Delivery, Message};
 use launchgate_core::name::Name;
@@ -43,51 +51,98 @@ const LONGEST_WISH: Duration = Duration::from_secs(15 * 60);
 /// When a message is given up.
 const TOO_OLD: Duration = Duration::from_secs(24 * 3_600);
 
-/// Begins to deliver a message, behind those of its matter, and notes the tries. What becomes of it reaches the engine through `handle`.
-pub fn send(
-    plan: &Arc<Plan>,
-    folder: &Path,
-    handle: Handle,
+/// The postman of one launch.
+pub struct Postman {
+    /// The launch file's folder.
+    pub folder: PathBuf,
+    /// Who is told what became of a message.
+    pub handle: Handle,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who makes the tries.
+    pub couriers: Arc<Couriers>,
+    /// What is measured.
+    pub posting: Posting,
+    /// The order of messages about one matter.
+    pub turns: Turns,
+}
+
+impl Postman {
+    /// Begins to deliver a message, behind those of its matter. What becomes of it reaches the engine.
+    pub fn send(&self, plan: &Plan, message: Message) {
+        let kind = plan.channels.get(&message.channel).map(|channel| channel.kind.as_str());
+        let mut turn = self.turns.take(kind, &message);
+        let (id, at) = (message.id.clone(), message.at);
+        let delivering = Delivering {
+            kind: kind.unwrap_or("none").to_owned(),
+            order: Order::of(plan, &self.folder, message),
+            at,
+            clock: Arc::clone(&self.clock),
+            couriers: Arc::clone(&self.couriers),
+            posting: self.posting.clone(),
+        };
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            turn.come().await;
+            if let Some(delivery) = delivering.see_it_through(|| handle.is_gone()).await {
+                handle.tell(Event::Delivered { id, delivery }).await;
+            }
+            drop(turn);
+        });
+    }
+}
+
+/// A message on its way.
+struct Delivering {
+    kind: String,
+    order: Result<Order, String>,
+    /// Since when it waits.
+    at: Timestamp,
     clock: Arc<dyn Clock>,
-    turns: &Turns,
+    couriers: Arc<Couriers>,
     posting: Posting,
-    message: Message,
-) {
-    let (plan, folder) = (Arc::clone(plan), folder.to_owned());
-    let kind = plan.channels.get(&message.channel).map(|channel| channel.kind.as_str());
-    let mut turn = turns.take(kind, &message);
-    let kind = kind.unwrap_or("none").to_owned();
-    tokio::spawn(async move {
-        turn.come().await;
+}
+
+impl Delivering {
+    /// Tries until it has arrived or is given up; or until nobody wants to know, since the daemon ends.
+    async fn see_it_through(self, nobody_cares: impl Fn() -> bool) -> Option<Delivery> {
+        let order = match self.order {
+            Ok(order) => order,
+            Err(because) => {
+                self.posting.tried(&self.kind, "refused");
+                return Some(Delivery::GivenUp { at: self.clock.now().wall, because });
+            }
+        };
         let mut tries = 0;
-        let delivery = loop {
-            let tried = deliver(&plan, &folder, &message).await;
+        loop {
+            let tried = self.couriers.send(&order).await;
             tries += 1;
-            let at = clock.now().wall;
-            posting.tried(&kind, result(&tried, is_too_old(&message, at)));
+            let at = self.clock.now().wall;
+            let is_too_old = elapsed(self.at, at) > TOO_OLD;
+            self.posting.tried(&self.kind, result(&tried, is_too_old));
             let wish = match tried {
-                Ok(()) => break Delivery::Sent { at },
-                Err(Undelivered::ForGood(because)) => break Delivery::GivenUp { at, because },
-                Err(Undelivered::Yet { because, .. }) if is_too_old(&message, at) => {
-                    break Delivery::GivenUp { at, because };
+                Ok(()) => return Some(Delivery::Sent { at }),
+                Err(Undelivered::ForGood(because)) => {
+                    return Some(Delivery::GivenUp { at, because });
+                }
+                Err(Undelivered::Yet { because, .. }) if is_too_old => {
+                    return Some(Delivery::GivenUp { at, because });
                 }
                 Err(Undelivered::Yet { because, after }) => {
-                    tracing::warn!(channel = %message.channel, %because, "a message waits");
+                    tracing::warn!(channel = %order.message.channel, %because, "a message waits");
                     after
                 }
             };
-            if handle.is_gone() {
-                return;
+            if nobody_cares() {
+                return None;
             }
             tokio::time::sleep(pause(tries, wish)).await;
-        };
-        handle.tell(Event::Delivered { id: message.id, delivery }).await;
-        drop(turn);
-    });
+        }
+    }
 }
 
 /// What came of a try, in a word.
-fn result(tried: &Result<(), Undelivered>, is_too_old: bool) -> &'static str {
+fn result(tried: &Tried, is_too_old: bool) -> &'static str {
     match tried {
         Ok(()) => "sent",
         Err(Undelivered::ForGood(_)) => "refused",
@@ -96,37 +151,19 @@ fn result(tried: &Result<(), Undelivered>, is_too_old: bool) -> &'static str {
     }
 }
 
-fn is_too_old(message: &Message, now: Timestamp) -> bool {
-    elapsed(message.at, now) > TOO_OLD
-}
-
 /// How long to wait after so many tries, of a channel that may have asked for some time.
 fn pause(tries: u32, wish: Option<Duration>) -> Duration {
     let own = PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     own.max(wish.unwrap_or_default().min(LONGEST_WISH))
 }
 
-/// Tries once.
-pub(crate) async fn deliver(
-    plan: &Plan,
-    folder: &Path,
-    message: &Message,
-) -> Result<(), Undelivered> {
-    carrier(plan, &message.channel)?.deliver(plan, folder, message).await
-}
-
 /// Where a channel's messages go, with its secrets found; it may hold some, and stands in no message.
 pub(crate) fn door(plan: &Plan, folder: &Path, channel: &Name) -> Result<Url, Undelivered> {
-    carrier(plan, channel)?.door(folder)
-}
-
-fn carrier(plan: &Plan, channel: &Name) -> Result<Carrier, Undelivered> {
     let missing = || Undelivered::ForGood(format!("there is no channel `{channel}`"));
     let channel = plan.channels.get(channel).ok_or_else(missing)?;
-    Carrier::read(channel.kind.as_str(), channel.settings.clone()).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Undelivered::ForGood(format!("its settings: {}", problems.join("; ")))
-    })
+    Carrier::read(channel.kind.as_str(), channel.settings.clone())
+        .map_err(|problems| Undelivered::of_settings(&problems))?
+        .door(folder)
 }
 
 #[cfg(test)]

@@ -140,6 +140,12 @@ pub enum Command {
         /// The attempt's folder.
         folder: PathBuf,
     },
+    /// Try once to deliver one message, apart from the daemon. The daemon calls it; people do not.
+    #[command(hide = true)]
+    Courier {
+        /// The message's file.
+        file: PathBuf,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

@@ -29,7 +29,7 @@ const EXITS: [(&str, &str); 6] = [
     ("4", "The daemon cannot be reached."),
     ("5", "launchgate itself failed."),
 ];
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("/etc/launchgate/launchgate.yaml", "The settings of the daemon that runs as a service."),
     ("/etc/launchgate/launches", "Its launch files, with their scripts."),
     ("/var/lib/launchgate/launchgate.db", "Its store, one SQLite file; back it up."),
@@ -40,6 +40,10 @@ const FILES: [(&str, &str); 5] = [
     (
         "/var/lib/launchgate/launchgate.db.runs",
         "What scripts of a run leave behind, for a daemon that comes back.",
+    ),
+    (
+        "/var/lib/launchgate/launchgate.db.post",
+        "What came of the latest messages, so that none is sent twice.",
     ),
 ];
 

@@ -39,9 +39,11 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    if let Command::Shim { folder } = &cli.command {
-        // It needs no runtime, and is to begin without delay.
-        return crate::actions::shim(folder);
+    // Processes that outlive a daemon have a beginning of their own.
+    match &cli.command {
+        Command::Shim { folder } => return crate::actions::shim(folder),
+        Command::Courier { file } => return crate::postman::courier(file),
+        _ => {}
     }
     let terminal = Terminal::new(cli.color);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -113,8 +115,8 @@ async fn run(command: Command, terminal: Terminal) -> Result<Exit, Failed> {
             demo::run(listen, pace, say).await.map_err(|e| Failed::internal(e.to_string()))?;
             Ok(Exit::Success)
         }
-        // It was taken care of before there was a runtime.
-        Command::Shim { .. } => Ok(Exit::Internal),
+        // They were taken care of before there was a runtime.
+        Command::Shim { .. } | Command::Courier { .. } => Ok(Exit::Internal),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "launchgate", &mut text);

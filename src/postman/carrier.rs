@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_core::problem::Problem;
 use launchgate_probes::strict;
 use reqwest::Url;
 use schemars::schema_for;
 use serde_json::Value;
 
+use super::about::About;
 use super::undelivered::Undelivered;
 use super::{email, pagerduty, post, slack, status_page, teams, webhook};
 
@@ -71,17 +71,17 @@ impl Carrier {
     /// Tries once.
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
         match self {
-            Self::Webhook(settings) => settings.deliver(plan, folder, message).await,
-            Self::Slack(settings) => settings.deliver(plan, folder, message).await,
-            Self::Teams(settings) => settings.deliver(plan, folder, message).await,
-            Self::Pagerduty(settings) => settings.deliver(plan, folder, message).await,
-            Self::StatusPage(settings) => settings.deliver(plan, folder, message).await,
-            Self::Email(settings) => settings.deliver(plan, folder, message).await,
+            Self::Webhook(settings) => settings.deliver(about, folder, message).await,
+            Self::Slack(settings) => settings.deliver(about, folder, message).await,
+            Self::Teams(settings) => settings.deliver(about, folder, message).await,
+            Self::Pagerduty(settings) => settings.deliver(about, folder, message).await,
+            Self::StatusPage(settings) => settings.deliver(about, folder, message).await,
+            Self::Email(settings) => settings.deliver(about, folder, message).await,
         }
     }
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_core::problem::Problem;
 use launchgate_probes::secret::{Credential, TextOrCredential};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -23,6 +22,7 @@ use schemars::JsonSchema;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
+use super::about::About;
 use super::post;
 use super::undelivered::Undelivered;
 
@@ -136,11 +136,11 @@ impl Settings {
 
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
-        let mail = self.mail(plan, message).map_err(Undelivered::ForGood)?;
+        let mail = self.mail(about, message).map_err(Undelivered::ForGood)?;
         let tls = match (self.tls, self.parameters(folder)?) {
             (TlsMode::Implicit, Some(parameters)) => Tls::Wrapper(parameters),
             (TlsMode::Starttls, Some(parameters)) => Tls::Required(parameters),
@@ -194,7 +194,7 @@ impl Settings {
     }
 
     /// The mail, or why there can be none.
-    fn mail(&self, plan: &Plan, message: &Message) -> Result<Mail, String> {
+    fn mail(&self, about: &About, message: &Message) -> Result<Mail, String> {
         let from: Mailbox = self.from.parse().map_err(|e| format!("its sender: {e}"))?;
         let id = message_id(message, from.email.domain());
         let name = HeaderName::new_from_ascii_str("X-Launchgate-Message");
@@ -204,13 +204,13 @@ impl Settings {
             .message_id(Some(id))
             .raw_header(HeaderValue::new(name, message.id.clone()))
             .raw_header(HeaderValue::new(kind, "auto-generated".to_owned()))
-            .subject(subject(plan, message))
+            .subject(subject(about, message))
             .header(ContentType::TEXT_PLAIN)
             .from(from);
         for to in &self.to {
             mail = mail.to(to.parse().map_err(|e| format!("the recipient {to}: {e}"))?);
         }
-        mail.body(text(plan, message)).map_err(|e| e.to_string())
+        mail.body(text(about, message)).map_err(|e| e.to_string())
     }
 }
 
@@ -220,19 +220,19 @@ fn message_id(message: &Message, domain: &str) -> String {
     format!("<launchgate.{}@{domain}>", &hash[..32])
 }
 
-fn subject(plan: &Plan, message: &Message) -> String {
+fn subject(about: &About, message: &Message) -> String {
     let line = message.title.as_deref().or_else(|| message.text.lines().next());
     let line: String =
         line.unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let begins = format!("[{}]", plan.launch);
+    let begins = format!("[{}]", about.launch);
     let line = if line.starts_with(&begins) { line } else { format!("{begins} {line}") };
     post::cut(&line, MAX_SUBJECT)
 }
 
-fn text(plan: &Plan, message: &Message) -> String {
+fn text(about: &About, message: &Message) -> String {
     let mut text = post::cut(&message.text, MAX_TEXT);
-    text += &format!("\n\n-- \n{}, version {}\n", plan.title, plan.version);
-    for (name, url) in &plan.links {
+    text += &format!("\n\n-- \n{}, version {}\n", about.title, about.version);
+    for (name, url) in &about.links {
         text += &format!("{name}: {url}\n");
     }
     text
@@ -260,7 +260,7 @@ fn judged(error: &SmtpError) -> Undelivered {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{message, plan};
+    use super::super::tests::{message, shop};
     use super::*;
 
     fn settings(more: &str) -> Settings {
@@ -278,7 +278,7 @@ mod tests {
             text: "Grüße,\nit runs.".into(),
             ..message("mail")
         };
-        let mail = settings("").mail(&plan("http://127.0.0.1:1"), &message).unwrap();
+        let mail = settings("").mail(&shop(), &message).unwrap();
         insta::assert_snapshot!(String::from_utf8(mail.formatted()).unwrap().replace('\r', ""), @r#"
         Date: Tue, 01 Dec 2026 09:00:00 +0000
         Message-ID: <launchgate.069fe12501ca0157308ea0d5996ad151@shop.example>

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use launchgate_core::matter::Turn;
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_core::problem::Problem;
 use launchgate_probes::secret::{Credential, TextOrCredential};
 use reqwest::{Method, Url};
@@ -15,6 +14,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::about::About;
 use super::post;
 use super::undelivered::Undelivered;
 
@@ -79,20 +79,20 @@ impl Settings {
 
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
         let url = post::url(&self.url, folder)?;
         let key = self.routing_key.resolve_in(folder).map_err(Undelivered::without_secret)?;
-        let mut body = event(plan, message, self.severity.name());
+        let mut body = event(about, message, self.severity.name());
         body["routing_key"] = json!(key.expose_secret());
         post::post(Method::POST, &url, post::headers(message), &body).await.map(drop)
     }
 }
 
 /// What is posted, without the key of the service.
-fn event(plan: &Plan, message: &Message, severity: &str) -> Value {
+fn event(about: &About, message: &Message, severity: &str) -> Value {
     let (key, turn) = match &message.matter {
         Some(matter) => (matter.key.as_str(), matter.pager),
         None => (message.id.as_str(), Turn::Trigger),
@@ -103,7 +103,7 @@ fn event(plan: &Plan, message: &Message, severity: &str) -> Value {
         return event;
     }
     let summary = message.title.as_ref().unwrap_or(&message.text);
-    let links: Vec<Value> = plan
+    let links: Vec<Value> = about
         .links
         .iter()
         .filter(|(_, url)| url.starts_with("https://") || url.starts_with("http://"))
@@ -113,11 +113,11 @@ fn event(plan: &Plan, message: &Message, severity: &str) -> Value {
     event["links"] = json!(links);
     event["payload"] = json!({
         "summary": post::cut(summary, MAX_SUMMARY),
-        "source": plan.target,
+        "source": about.target,
         "severity": severity,
         "timestamp": message.at,
-        "component": plan.launch,
-        "group": plan.version,
+        "component": about.launch,
+        "group": about.version,
         "class": "launch",
         "custom_details": {
             "text": post::cut(&message.text, 10_000),
@@ -132,18 +132,18 @@ fn event(plan: &Plan, message: &Message, severity: &str) -> Value {
 mod tests {
     use launchgate_core::matter::Matter;
 
-    use super::super::tests::{message, plan};
+    use super::super::tests::{message, shop};
     use super::*;
 
     #[test]
     fn events_open_acknowledge_and_resolve_one_alert() {
-        let plan = plan("http://127.0.0.1:1");
+        let shop = shop();
         let about = |pager, key: &str| Message {
             matter: Some(Matter { key: key.to_owned(), pager, status: None }),
             at: "2026-12-01T09:00:00Z".parse().unwrap(),
             ..message("pager")
         };
-        let opened = event(&plan, &about(Turn::Trigger, "shop/blind/a"), "critical");
+        let opened = event(&shop, &about(Turn::Trigger, "shop/blind/a"), "critical");
         insta::assert_snapshot!(serde_json::to_string_pretty(&opened).unwrap(), @r#"
         {
           "event_action": "trigger",
@@ -168,13 +168,13 @@ mod tests {
         "#);
         for turn in [Turn::Acknowledge, Turn::Resolve] {
             assert_eq!(
-                event(&plan, &about(turn, "shop/blind/a"), "critical"),
+                event(&shop, &about(turn, "shop/blind/a"), "critical"),
                 json!({ "event_action": turn.name(), "dedup_key": "shop/blind/a" })
             );
         }
-        let alone = event(&plan, &message("pager"), "info");
+        let alone = event(&shop, &message("pager"), "info");
         assert_eq!(alone["dedup_key"], "run-1/announce/room", "its own name");
-        let long = event(&plan, &about(Turn::Trigger, &"x".repeat(300)), "info");
+        let long = event(&shop, &about(Turn::Trigger, &"x".repeat(300)), "info");
         assert_eq!(long["dedup_key"].as_str().unwrap().len(), 64);
     }
 }

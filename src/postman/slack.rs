@@ -6,13 +6,13 @@
 use std::path::Path;
 
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_probes::secret::TextOrCredential;
 use reqwest::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::about::About;
 use super::post;
 use super::undelivered::Undelivered;
 
@@ -52,17 +52,17 @@ enum Mention {
 impl Settings {
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
         let url = post::url(&self.url, folder)?;
-        let body = self.body(plan, message);
+        let body = self.body(about, message);
         post::post(Method::POST, &url, post::headers(message), &body).await.map(drop)
     }
 
     /// What is posted.
-    fn body(&self, plan: &Plan, message: &Message) -> Value {
+    fn body(&self, about: &About, message: &Message) -> Value {
         let mention = match self.mention {
             Mention::Nobody => "",
             Mention::Here => "<!here> ",
@@ -74,8 +74,8 @@ impl Settings {
             "{mention}{}{}\n_{} {}_",
             title.unwrap_or_default(),
             post::cut(&text, MAX_TEXT),
-            plan.launch,
-            escaped(&plan.version)
+            about.launch,
+            escaped(&about.version)
         );
         let mut body = json!({ "text": text, "unfurl_links": false, "unfurl_media": false });
         for (key, value) in [("channel", &self.channel), ("username", &self.username)] {
@@ -94,7 +94,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{message, plan};
+    use super::super::tests::{message, shop};
     use super::*;
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
         let hostile =
             Message { text: "<!channel> & <https://evil.example|this>".into(), ..message("room") };
         let titled = Message { title: Some("Live".into()), ..message("room") };
-        let plan = plan("http://127.0.0.1:1");
+        let shop = shop();
         let rows = [
             (
                 "plain",
@@ -130,10 +130,10 @@ mod tests {
             ),
         ];
         for (row, settings, message, expected) in rows {
-            assert_eq!(settings.body(&plan, message), expected, "{row}");
+            assert_eq!(settings.body(&shop, message), expected, "{row}");
         }
         let long = Message { text: "x".repeat(100_000), ..message("room") };
-        let body = plain.body(&plan, &long);
+        let body = plain.body(&shop, &long);
         assert!(body["text"].as_str().unwrap().chars().count() < 4_000);
     }
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use launchgate_core::matter::Status;
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_core::problem::Problem;
 use launchgate_probes::secret::{Credential, TextOrCredential};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -17,6 +16,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::about::About;
 use super::post;
 use super::undelivered::Undelivered;
 use crate::http;
@@ -83,7 +83,7 @@ impl Settings {
 
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
@@ -94,7 +94,7 @@ impl Settings {
         let answer = Undelivered::judged(answer)?;
         let known: Vec<Value> = serde_json::from_str(&answer)
             .map_err(|_| Undelivered::yet("its list of incidents cannot be read"))?;
-        let (method, url, body) = match self.next(plan, message, &known)? {
+        let (method, url, body) = match self.next(about, message, &known)? {
             Move::Nothing => return Ok(()),
             Move::Create(body) => (Method::POST, self.incidents(folder, None)?, body),
             Move::Update(id, body) => (Method::PATCH, self.incidents(folder, Some(&id))?, body),
@@ -124,7 +124,7 @@ impl Settings {
     }
 
     /// What a message asks of a page that has these incidents, the newest first.
-    fn next(&self, plan: &Plan, message: &Message, known: &[Value]) -> Result<Move, Undelivered> {
+    fn next(&self, about: &About, message: &Message, known: &[Value]) -> Result<Move, Undelivered> {
         let Some((matter, status)) =
             message.matter.as_ref().and_then(|matter| Some((matter, matter.status?)))
         else {
@@ -151,15 +151,15 @@ impl Settings {
             return Ok(Move::Update(id.to_owned(), json!({ "incident": incident })));
         }
         incident["name"] =
-            json!(post::cut(message.title.as_ref().unwrap_or(&plan.title), MAX_NAME));
+            json!(post::cut(message.title.as_ref().unwrap_or(&about.title), MAX_NAME));
         if !self.components.is_empty() {
             incident["component_ids"] = json!(self.components);
         }
         if status.usual_matter() == Status::Scheduled.usual_matter() {
-            let ends = plan.window.and_then(|window| {
-                plan.go_live.checked_add(jiff::SignedDuration::try_from(window).ok()?).ok()
+            let ends = about.window.and_then(|window| {
+                about.go_live.checked_add(jiff::SignedDuration::try_from(window).ok()?).ok()
             });
-            incident["scheduled_for"] = json!(plan.go_live.timestamp());
+            incident["scheduled_for"] = json!(about.go_live.timestamp());
             incident["scheduled_until"] = json!(ends.map(|ends| ends.timestamp()));
         }
         Ok(Move::Create(json!({ "incident": incident })))

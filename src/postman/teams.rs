@@ -5,13 +5,13 @@
 use std::path::Path;
 
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_probes::secret::TextOrCredential;
 use reqwest::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::about::About;
 use super::post;
 use super::undelivered::Undelivered;
 
@@ -29,12 +29,12 @@ pub(crate) struct Settings {
 impl Settings {
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
         let url = post::url(&self.url, folder)?;
-        let body = body(plan, message);
+        let body = body(about, message);
         let answer = post::post(Method::POST, &url, post::headers(message), &body).await?;
         taken(&answer)
     }
@@ -49,7 +49,7 @@ fn taken(answer: &str) -> Result<(), Undelivered> {
 }
 
 /// What is posted: one Adaptive Card.
-fn body(plan: &Plan, message: &Message) -> Value {
+fn body(about: &About, message: &Message) -> Value {
     let run = |text: &str, more: Value| {
         let mut run = json!({ "type": "TextRun", "text": post::cut(text, MAX_TEXT) });
         if let (Value::Object(run), Value::Object(more)) = (&mut run, more) {
@@ -59,7 +59,7 @@ fn body(plan: &Plan, message: &Message) -> Value {
     };
     let title = message.title.as_deref();
     let title = title.map(|title| run(title, json!({ "weight": "Bolder", "size": "Large" })));
-    let foot = format!("{} {} · {}", plan.launch, plan.version, message.id);
+    let foot = format!("{} {} · {}", about.launch, about.version, message.id);
     let blocks: Vec<Value> = title
         .into_iter()
         .chain([
@@ -85,7 +85,7 @@ fn body(plan: &Plan, message: &Message) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{message, plan};
+    use super::super::tests::{message, shop};
     use super::*;
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
             ..message("room")
         };
         insta::assert_snapshot!(
-            serde_json::to_string_pretty(&body(&plan("http://127.0.0.1:1"), &message)).unwrap(),
+            serde_json::to_string_pretty(&body(&shop(), &message)).unwrap(),
             @r#"
             {
               "type": "message",

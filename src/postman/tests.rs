@@ -1,6 +1,7 @@
 //! The postman against a listener on loopback, and a channel that is not there.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use launchgate_core::report::Report;
 use launchgate_core::state::State;
@@ -9,10 +10,12 @@ use launchgate_probes::builtin;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use super::about::About;
 use super::*;
 use crate::clock::SystemClock;
 use crate::engine::Message as Letter;
 use crate::listener::{Answer, Listener, nobody};
+use crate::program::Program;
 use crate::settings::launch::compile_text;
 
 pub(super) fn plan(url: &str) -> Arc<Plan> {
@@ -40,22 +43,60 @@ pub(super) fn message(channel: &'static str) -> Message {
     Message::new(id, Name::of(channel), text, Timestamp::now())
 }
 
+/// What is told of that launch to couriers.
+pub(super) fn shop() -> About {
+    About::of(&plan("http://127.0.0.1:1"))
+}
+
+/// No test of its own: started with a file as last argument, this test program is the courier.
+#[test]
+#[expect(clippy::exit, reason = "a courier has nothing to do with the rest of the tests")]
+fn acts_as_the_courier() {
+    let last = std::env::args().skip(1).last();
+    let Some(file) = last.filter(|last| last.starts_with('/')) else { return };
+    let ended = courier(Path::new(&file));
+    std::process::exit(i32::from(ended != std::process::ExitCode::SUCCESS));
+}
+
+/// Couriers of this very test program, in a folder that ends with them.
+pub(super) struct TestCouriers {
+    pub(super) couriers: Arc<Couriers>,
+    pub(super) folder: PathBuf,
+}
+
+impl TestCouriers {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (id, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("launchgate-post-{id}-{next}"));
+        let program = Program::test("postman::tests::acts_as_the_courier");
+        Self { couriers: Arc::new(Couriers::open(&folder, program).unwrap()), folder }
+    }
+}
+
+impl Drop for TestCouriers {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
 /// Sends a message, and gives what the engine would hear.
 async fn sent(plan: &Arc<Plan>, message: Message) -> Delivery {
+    let post = TestCouriers::new();
     let (inbox, mut letters) = mpsc::channel::<Letter>(8);
     let now = Moment::at("2026-12-01T08:00:00Z".parse().unwrap());
     let report: Report = State::new(Arc::clone(plan)).report(now);
     let (_reports, read) = watch::channel(Arc::new(report));
     let handle = Handle::new(plan.launch.clone(), inbox, read);
-    send(
-        plan,
-        &PathBuf::from("."),
+    let postman = Postman {
+        folder: PathBuf::from("."),
         handle,
-        Arc::new(SystemClock::new()),
-        &Turns::default(),
-        Posting::default(),
-        message,
-    );
+        clock: Arc::new(SystemClock::new()),
+        couriers: Arc::clone(&post.couriers),
+        posting: Posting::default(),
+        turns: Turns::default(),
+    };
+    postman.send(plan, message);
     match letters.recv().await.map(|letter| letter.event) {
         Some(Event::Delivered { delivery, .. }) => delivery,
         other => panic!("{other:?}"),

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use launchgate_core::observation::Failure;
+use launchgate_core::problem::Problem;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Sent;
 
@@ -10,7 +12,8 @@ use crate::http::Sent;
 const MAX_REASON: usize = 300;
 
 /// Why a try came to nothing.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Undelivered {
     /// Another try can end otherwise.
     Yet {
@@ -32,6 +35,12 @@ impl Undelivered {
     /// A secret that cannot be had: the file or the variable may be put right meanwhile.
     pub(super) fn without_secret(failure: Failure) -> Self {
         Self::yet(failure.message)
+    }
+
+    /// Settings that cannot be used.
+    pub(super) fn of_settings(problems: &[Problem]) -> Self {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Self::ForGood(format!("its settings: {}", problems.join("; ")))
     }
 
     /// What an HTTP answer means. The body of a refusal says why, and is of the channel's own making.

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use aws_lc_rs::hmac;
 use launchgate_core::message::Message;
-use launchgate_core::plan::Plan;
 use launchgate_core::problem::Problem;
 use launchgate_probes::secret::{Credential, TextOrCredential};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -18,6 +17,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::about::About;
 use super::post;
 use super::undelivered::Undelivered;
 
@@ -71,12 +71,12 @@ impl Settings {
 
     pub(super) async fn deliver(
         &self,
-        plan: &Plan,
+        about: &About,
         folder: &Path,
         message: &Message,
     ) -> Result<(), Undelivered> {
         let url = post::url(&self.url, folder)?;
-        let body = body(plan, message);
+        let body = body(about, message);
         let mut headers = post::headers(message);
         for (name, value) in &self.headers {
             let value = post::text(value, folder)?;
@@ -101,13 +101,13 @@ impl Settings {
 }
 
 /// What is posted.
-fn body(plan: &Plan, message: &Message) -> Value {
+fn body(about: &About, message: &Message) -> Value {
     json!({
         "id": message.id,
         "text": message.text,
         "title": message.title,
-        "launch": plan.launch,
-        "version": plan.version,
+        "launch": about.launch,
+        "version": about.version,
         "run": message.run,
         "matter": message.matter,
         "at": message.at,
@@ -126,14 +126,14 @@ fn signature(key: &[u8], body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{message, plan};
+    use super::super::tests::{message, shop};
     use super::*;
 
     #[test]
     fn the_body_holds_what_a_receiver_needs() {
         let message = Message { at: "2026-12-01T09:00:00Z".parse().unwrap(), ..message("room") };
         insta::assert_snapshot!(
-            serde_json::to_string_pretty(&body(&plan("http://127.0.0.1:1"), &message)).unwrap(),
+            serde_json::to_string_pretty(&body(&shop(), &message)).unwrap(),
             @r#"
             {
               "id": "run-1/announce/room",

@@ -10,7 +10,6 @@ mod process;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +26,7 @@ use self::folder::{Folder, Look, bounded, write_whole};
 pub(super) use self::order::Order;
 pub use self::process::main;
 use crate::crash;
+use crate::program::Program;
 
 /// The outputs that are kept, by the names of their files.
 const OUTPUTS: [&str; 2] = ["stdout", "stderr"];
@@ -66,8 +66,7 @@ pub struct Shims {
     folder: PathBuf,
     /// Since when the folder is there: what began before it has left no trace in it.
     since: Timestamp,
-    program: PathBuf,
-    arguments: Vec<OsString>,
+    program: Program,
 }
 
 impl Shims {
@@ -78,18 +77,10 @@ impl Shims {
     pub fn beside(store: &Path, now: Timestamp) -> io::Result<Self> {
         let mut name = store.as_os_str().to_owned();
         name.push(".runs");
-        let own = PathBuf::from("/proc/self/exe");
-        // That one is still there when the binary has been replaced by a newer one.
-        let program = if own.exists() { own } else { std::env::current_exe()? };
-        Self::open(Path::new(&name), now, program, vec!["shim".into()])
+        Self::open(Path::new(&name), now, Program::own(["shim"])?)
     }
 
-    fn open(
-        folder: &Path,
-        now: Timestamp,
-        program: PathBuf,
-        arguments: Vec<OsString>,
-    ) -> io::Result<Self> {
+    fn open(folder: &Path, now: Timestamp, program: Program) -> io::Result<Self> {
         // A shim does not count from the daemon's folder.
         let folder = std::path::absolute(folder)?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -99,7 +90,7 @@ impl Shims {
             write_whole(&folder, SINCE, now.to_string().as_bytes())?;
             now
         };
-        Ok(Self { folder, since, program, arguments })
+        Ok(Self { folder, since, program })
     }
 
     /// Runs a script for an attempt and waits for its end, at most until `until`; then what is left of it is killed.
@@ -119,9 +110,13 @@ impl Shims {
     /// Starts a shim and waits until it has gone. Gives what it complained of.
     async fn start(&self, perform: &Perform, order: &Order) -> io::Result<String> {
         let told = serde_json::to_vec(order)?;
-        let mut command = tokio::process::Command::new(&self.program);
-        command.arg0("launchgate").args(&self.arguments).arg(self.attempt(perform).path());
-        command.env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut command = self.program.again();
+        command
+            .arg(self.attempt(perform).path())
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut shim = command.spawn()?;
         crash::point("spawned", perform.step.id.as_str());
         if let Some(mut input) = shim.stdin.take() {

@@ -1,13 +1,9 @@
 //! What a shim is told to run: by its standard input, so that no secret stands on a disk or on a command line.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
-/// The longest order that is read, in bytes.
-const MAX_ORDER: u64 = 4 << 20;
 
 /// A script to run, with everything that it may know. It is neither shown nor kept: its environment holds secrets.
 #[derive(Clone, Serialize, Deserialize)]
@@ -27,18 +23,4 @@ pub(crate) struct Order {
     pub(crate) deadline: Duration,
     /// How long it may take to stop before it is killed.
     pub(crate) grace: Duration,
-}
-
-impl Order {
-    /// Reads an order to its end.
-    ///
-    /// # Errors
-    /// What is wrong with it: it is cut short when whoever gives it dies. No value of it is repeated.
-    pub(super) fn read(told: impl Read) -> Result<Self, String> {
-        let mut text = Vec::new();
-        told.take(MAX_ORDER).read_to_end(&mut text).map_err(|e| e.to_string())?;
-        serde_json::from_slice(&text).map_err(|e| {
-            format!("not understood at byte {} of {} ({:?})", e.column(), text.len(), e.classify())
-        })
-    }
 }

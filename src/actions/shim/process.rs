@@ -21,6 +21,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, se
 use super::folder::{Claim, End, Exit, Folder};
 use super::order::Order;
 use super::{OUTPUTS, hide};
+use crate::told;
 
 /// How long what was written is read after the group was killed. Only a process outside of it can hold an output open.
 const LAST_READ: Duration = Duration::from_millis(500);
@@ -43,7 +44,8 @@ fn supervise(folder: &Path, told: impl Read) -> Result<(), String> {
     // A session of its own, so that what ends the daemon's group or its terminal does not end this. Whoever leads a group
     // already has left the daemon's.
     let _leads_already = setsid();
-    let order = Order::read(told).map_err(|why| format!("the order cannot be read: {why}"))?;
+    let order: Order =
+        told::read(told).map_err(|why| format!("the order cannot be read: {why}"))?;
     let claim = Folder::at(folder).claim().map_err(|taken| taken.to_string())?;
     let began = Instant::now();
     let exit = match spawn(&order) {

@@ -21,10 +21,8 @@ impl TestShims {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (id, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("launchgate-shims-{id}-{next}"));
-        let arguments =
-            ["--exact", "actions::shim::tests::acts_as_the_shim", "--nocapture"].map(Into::into);
-        let program = std::env::current_exe().unwrap();
-        let shims = Shims::open(&folder, now, program, arguments.into()).unwrap();
+        let program = Program::test("actions::shim::tests::acts_as_the_shim");
+        let shims = Shims::open(&folder, now, program).unwrap();
         Self(std::sync::Arc::new(shims))
     }
 
@@ -271,8 +269,7 @@ async fn whoever_cannot_tell_says_so() {
     let found = shims.0.find(&later, Instant::now()).await;
     assert_eq!(found.fate, Fate::NotStarted("the script was not started".to_owned()));
     // The folder keeps its age.
-    let (folder, program) = (shims.0.folder.clone(), PathBuf::new());
-    let opened = Shims::open(&folder, Timestamp::now(), program, Vec::new()).unwrap();
+    let opened = Shims::open(&shims.0.folder, Timestamp::now(), Program::missing()).unwrap();
     assert_eq!(opened.since, shims.0.since);
 }
 
@@ -283,19 +280,8 @@ async fn a_shim_that_cannot_begin_says_why() {
     let found = shims.0.run(&perform, &script("true"), in_a_minute()).await;
     assert!(matches!(found.fate, Fate::InDoubt(_)), "{found:?}");
     std::fs::remove_file(shims.0.folder.join(perform.run.to_string())).unwrap();
-    let broken =
-        Shims::open(&shims.0.folder, perform.since, "/nowhere".into(), Vec::new()).unwrap();
+    let broken = Shims::open(&shims.0.folder, perform.since, Program::missing()).unwrap();
     let found = broken.run(&perform, &script("true"), in_a_minute()).await;
     let Fate::NotStarted(why) = found.fate else { panic!("{found:?}") };
     assert!(why.starts_with("the script was not started: No such file"), "{why}");
-}
-
-#[test]
-fn an_order_that_is_cut_short_is_none() {
-    let text = serde_json::to_vec(&script("echo hunter2")).unwrap();
-    assert!(Order::read(text.as_slice()).is_ok());
-    for cut in [0, 1, text.len() / 2, text.len() - 1] {
-        let Err(why) = Order::read(&text[..cut]) else { panic!("cut at {cut}") };
-        assert!(!why.contains("hunter2"), "{why}");
-    }
 }

@@ -1,5 +1,7 @@
 //! `http` against a listener on loopback that keeps what it is sent.
 
+use std::ops::RangeInclusive;
+
 use axum::http::Method;
 
 use super::*;
@@ -49,7 +51,7 @@ async fn a_request_is_judged_by_its_status_and_sent_once() {
         let settings = json!({ "url": listener.url, "expect_status": expect });
         let timeout = match answer {
             Answer::Nothing => Duration::from_millis(300),
-            Answer::Status(_) | Answer::Repeat(_) => LONG,
+            Answer::Status(_) | Answer::Late(_) | Answer::Repeat(_) => LONG,
         };
         let perform = perform("http", settings, timeout);
         let (ended, evidence) = made(&plan(&[]), Path::new("."), perform).await;
@@ -65,16 +67,23 @@ async fn a_request_is_judged_by_its_status_and_sent_once() {
 #[tokio::test]
 async fn a_key_that_is_being_worked_on_is_asked_for_again() {
     use Answer::Status;
-    type Row = (&'static str, &'static [Answer], u32, u64, Ended, usize);
+    type Row = (&'static str, &'static [Answer], u32, u64, Ended, RangeInclusive<usize>);
     let rows: [Row; 6] = [
-        ("it gets done", &[Status(409), Status(409), Status(201)], 2, 60, Ended::Succeeded, 3),
-        ("it fails in the end", &[Status(409), Status(500)], 2, 60, Ended::Failed, 2),
-        ("it goes on and on", &[Status(409); 9], 2, 60, Ended::InDoubt, 6),
-        ("as long as there is time", &[Status(409); 9], 2, 3, Ended::InDoubt, 3),
-        ("nothing was sent before: a plain conflict", &[Status(409); 9], 1, 60, Ended::Failed, 6),
-        ("the key means something else", &[Status(422); 2], 2, 60, Ended::Failed, 1),
+        ("it gets done", &[Status(409), Status(409), Status(201)], 2, 60, Ended::Succeeded, 3..=3),
+        ("it fails in the end", &[Status(409), Status(500)], 2, 60, Ended::Failed, 2..=2),
+        ("it goes on and on", &[Status(409); 9], 2, 60, Ended::InDoubt, 6..=6),
+        ("as long as there is time", &[Status(409); 9], 2, 3, Ended::InDoubt, 2..=3),
+        (
+            "nothing was sent before: a plain conflict",
+            &[Status(409); 9],
+            1,
+            60,
+            Ended::Failed,
+            6..=6,
+        ),
+        ("the key means something else", &[Status(422); 2], 2, 60, Ended::Failed, 1..=1),
     ];
-    // The listener is real, so the time is too; all at once, since each takes seconds.
+    // The listener is real, so the time is too, and a busy machine asks less often; all at once, since each takes seconds.
     let asked = rows.map(|(row, answers, attempt, timeout, how, times)| async move {
         let listener = Listener::start(answers).await;
         let settings = json!({ "url": listener.url });
@@ -83,7 +92,7 @@ async fn a_key_that_is_being_worked_on_is_asked_for_again() {
         let (ended, evidence) = made(&plan(&[]), Path::new("."), step).await;
         assert_eq!(ended, how, "{row}: {evidence}");
         let heard = listener.heard();
-        assert_eq!(heard.len(), times, "{row}");
+        assert!(times.contains(&heard.len()), "{row}: {} times", heard.len());
         let keys: std::collections::BTreeSet<_> =
             heard.iter().map(|request| request.headers["idempotency-key"].clone()).collect();
         assert_eq!(keys.len(), 1, "{row}: the key stays the same");

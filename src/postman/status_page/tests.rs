@@ -8,7 +8,7 @@ use axum::routing::{get, patch};
 use axum::{Json, Router};
 use launchgate_core::matter::{Matter, Turn};
 
-use super::super::tests::{message, plan};
+use super::super::tests::{message, shop};
 use super::*;
 
 fn settings(url: &str, token: &Path) -> Settings {
@@ -36,7 +36,7 @@ fn incident(id: &str, status: &str, matter: &str, message: &str) -> Value {
 #[test]
 fn a_matter_is_created_once_and_then_moved_on() {
     let settings = settings("http://127.0.0.1:1", Path::new("t"));
-    let plan = plan("http://127.0.0.1:1");
+    let shop = shop();
     let maintenance = "shop/2.4/maintenance";
     let scheduled = incident("i1", "scheduled", maintenance, "m1");
     let over = incident("i0", "completed", maintenance, "m0");
@@ -59,7 +59,7 @@ fn a_matter_is_created_once_and_then_moved_on() {
         ("another matter", about("m3", Status::Investigating), vec![scheduled], "create"),
     ];
     for (row, message, known, expected) in rows {
-        let found = settings.next(&plan, &message, &known).unwrap();
+        let found = settings.next(&shop, &message, &known).unwrap();
         let found = match &found {
             Move::Nothing => "nothing",
             Move::Create(_) => "create",
@@ -67,9 +67,9 @@ fn a_matter_is_created_once_and_then_moved_on() {
         };
         assert_eq!(found, expected, "{row}");
     }
-    let without = settings.next(&plan, &message("page"), &[]);
+    let without = settings.next(&shop, &message("page"), &[]);
     assert!(matches!(without, Err(Undelivered::ForGood(_))), "{without:?}");
-    let Ok(Move::Create(created)) = settings.next(&plan, &about("m1", Status::Scheduled), &[])
+    let Ok(Move::Create(created)) = settings.next(&shop, &about("m1", Status::Scheduled), &[])
     else {
         panic!("it is to be created")
     };
@@ -146,12 +146,12 @@ async fn a_page_shows_a_maintenance_from_its_plan_to_its_end() {
     let token = std::env::temp_dir().join(format!("launchgate-token-{}", std::process::id()));
     std::fs::write(&token, "s3cret\n").unwrap();
     let settings = settings(&url, &token);
-    let plan = plan("http://127.0.0.1:1");
+    let shop = shop();
     let all = [Status::Scheduled, Status::InProgress, Status::Completed];
     for (i, status) in all.into_iter().enumerate() {
         for _ in 0..2 {
             let message = about(&format!("m{i}"), status);
-            settings.deliver(&plan, Path::new("."), &message).await.unwrap();
+            settings.deliver(&shop, Path::new("."), &message).await.unwrap();
         }
         let incidents = incidents.lock().unwrap();
         assert_eq!(incidents.len(), 1, "{status}");
@@ -159,9 +159,9 @@ async fn a_page_shows_a_maintenance_from_its_plan_to_its_end() {
         assert_eq!(incidents[0]["updates"], i + 1, "a repetition changes nothing");
     }
     std::fs::write(&token, "another").unwrap();
-    let refused = settings.deliver(&plan, Path::new("."), &about("m9", Status::Resolved)).await;
+    let refused = settings.deliver(&shop, Path::new("."), &about("m9", Status::Resolved)).await;
     assert_eq!(refused, Err(Undelivered::ForGood("status 401: {\"error\":\"no\"}".to_owned())));
     std::fs::remove_file(&token).unwrap();
-    let missing = settings.deliver(&plan, Path::new("."), &about("m9", Status::Resolved)).await;
+    let missing = settings.deliver(&shop, Path::new("."), &about("m9", Status::Resolved)).await;
     assert!(matches!(missing, Err(Undelivered::Yet { .. })), "it may be put there: {missing:?}");
 }
