@@ -1,7 +1,9 @@
 //! The embedded store: one SQLite file, in WAL mode and fully synchronous, held by one daemon at a time.
 
 use std::collections::HashMap;
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use launchgate_core::audit::Line;
@@ -16,6 +18,10 @@ use serde::de::DeserializeOwned;
 use super::key::Key;
 use super::trouble::{Trouble, json, text};
 use super::{ELSEWHERE, Retention, Store, StoreError, audit, history, messages, past};
+
+/// How long a lock is waited for that is about to be given back, and how often it is tried.
+const PASSING: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// The layout that this launchgate writes, one script per step from the one before.
 pub(super) const MIGRATIONS: [&str; 8] = [
@@ -384,7 +390,8 @@ fn resolved(path: &Path) -> std::io::Result<PathBuf> {
     path.canonicalize()
 }
 
-/// Takes the lock beside the file, which ends with the process.
+/// Takes the lock beside the file, which ends with the process: and with any that it was just about to start when it was
+/// killed, which has the lock as well until it has become another program.
 fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -394,13 +401,19 @@ fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
     };
     private(&beside).map_err(|e| fail(&e))?;
     let file = std::fs::File::open(&beside).map_err(|e| fail(&e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
-            "another daemon holds the store {}: two of them would both act",
-            path.display()
-        ))),
-        Err(std::fs::TryLockError::Error(error)) => Err(fail(&error)),
+    let until = Instant::now() + PASSING;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(AGAIN),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Unavailable(format!(
+                    "another daemon holds the store {}: two of them would both act",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(fail(&error)),
+        }
     }
 }
 
