@@ -18,7 +18,7 @@ use crate::actions::{Around, Shims};
 use crate::clock::Clock;
 use crate::engine::{Engine, Handle, SharedStore};
 use crate::postman::{Couriers, Postman, Turns};
-use crate::runner::{Limits, Looking, Memories, Runner, Surroundings, look_back};
+use crate::runner::{Limits, Looking, Memories, Runner, Surroundings, Wanted, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
 use crate::telemetry::Measures;
@@ -54,6 +54,7 @@ pub struct Launch {
     plan: Arc<Plan>,
     probes: Probes,
     memories: Memories,
+    wanted: Arc<Wanted>,
     looking: Option<Eyes>,
     engine: JoinHandle<()>,
     stop: CancellationToken,
@@ -72,6 +73,7 @@ struct Outside {
     handle: Handle,
     clock: Arc<dyn Clock>,
     probes: Probes,
+    wanted: Arc<Wanted>,
     postman: Postman,
 }
 
@@ -83,6 +85,7 @@ impl Outside {
             Effect::Send(message) => self.postman.send(plan, *message),
             Effect::Rehearse { procedure, by } => self.rehearse(plan, &procedure, by),
             Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
+            Effect::LookAgain(checks) => self.wanted.ask(checks),
             Effect::Persist(_) => {}
         }
     }
@@ -149,6 +152,8 @@ impl Launch {
         let clock = Arc::clone(&shared.clock);
         let probes: Probes = Arc::new(Mutex::new(compiled.probes.clone()));
         let seen = Arc::clone(&probes);
+        let wanted = Arc::new(Wanted::default());
+        let asked = Arc::clone(&wanted);
         let (couriers, posting) = (Arc::clone(&shared.couriers), shared.measures.posting.clone());
         let (engine, handle) = Engine::restore(
             Arc::clone(&plan),
@@ -164,7 +169,8 @@ impl Launch {
                     posting,
                     turns: Turns::default(),
                 };
-                let outside = Outside { folder, shims, handle, clock, probes: seen, postman };
+                let outside =
+                    Outside { folder, shims, handle, clock, probes: seen, wanted: asked, postman };
                 Arc::new(move |plan: &Arc<Plan>, effect| outside.act(plan, effect))
             },
         )
@@ -172,8 +178,8 @@ impl Launch {
         let memories = Memories::of(engine.remembered());
         let stop = CancellationToken::new();
         let engine = tokio::spawn(engine.run(stop.clone()));
-        let looking = Some(Eyes::open(&compiled, &shared, &handle, &memories));
-        Ok(Self { file, shared, handle, plan, probes, memories, looking, engine, stop })
+        let looking = Some(Eyes::open(&compiled, &shared, &handle, &memories, &wanted));
+        Ok(Self { file, shared, handle, plan, probes, memories, wanted, looking, engine, stop })
     }
 
     /// The way in and out for everybody else.
@@ -214,7 +220,8 @@ impl Launch {
         self.plan = Arc::clone(&compiled.plan);
         self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&compiled.probes);
         self.handle.tell(Event::Reloaded(Arc::clone(&compiled.plan))).await;
-        self.looking = Some(Eyes::open(&compiled, &self.shared, &self.handle, &self.memories));
+        let (memories, wanted) = (&self.memories, &self.wanted);
+        self.looking = Some(Eyes::open(&compiled, &self.shared, &self.handle, memories, wanted));
         tracing::info!(launch = %self.handle.launch(), "the changed launch file is in force");
     }
 
@@ -238,12 +245,19 @@ impl Launch {
 }
 
 impl Eyes {
-    fn open(compiled: &Compiled, shared: &Shared, handle: &Handle, memories: &Memories) -> Self {
+    fn open(
+        compiled: &Compiled,
+        shared: &Shared,
+        handle: &Handle,
+        memories: &Memories,
+        wanted: &Arc<Wanted>,
+    ) -> Self {
         let around = Surroundings { memories: memories.clone(), ..surroundings(compiled) };
         let (send, mut seen) = mpsc::channel(SEEN);
         let seed = shared.clock.now().uptime.subsec_nanos().into();
         let runner = Runner::start(
             looks(compiled),
+            Arc::clone(wanted),
             around,
             Arc::clone(&shared.limits),
             Arc::clone(&shared.clock),

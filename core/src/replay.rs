@@ -299,6 +299,7 @@ impl<'t> Player<'t> {
                 Effect::Perform(_)
                 | Effect::Send(_)
                 | Effect::Rehearse { .. }
+                | Effect::LookAgain(_)
                 | Effect::LookAt(_) => {}
             }
         }

@@ -61,6 +61,9 @@ pub struct Report {
     pub blockers: Vec<Blocker>,
     /// What is wrong with launchgate itself: a launch file that does not compile, a store that cannot be written.
     pub alarms: Vec<String>,
+    /// The checks that somebody wanted looked at again, and that have not been yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub looking_again: Vec<CheckPath>,
     /// The checklists.
     pub checklists: Vec<ChecklistReport>,
     /// The triggers.
@@ -170,6 +173,9 @@ pub struct CheckReport {
     pub observed_at: Option<Timestamp>,
     /// How long that counts, in seconds; none for sign-offs.
     pub fresh_for: Option<f64>,
+    /// When it is looked at next, at the latest; none for sign-offs, and before the first look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
     /// Who accepted that it does not pass, until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,

@@ -10,6 +10,7 @@ mod contacts;
 mod day;
 mod event;
 mod instant;
+mod looks;
 mod messages;
 mod people;
 mod rehearsals;
@@ -97,6 +98,8 @@ struct CheckState {
     watched_by: Vec<usize>,
     /// How it was last reported; made anew when that changes.
     reported: Option<Arc<CheckReport>>,
+    /// Since when a person waits for it to be looked at again. Not kept: a daemon that comes back looks at everything.
+    asked: Option<Moment>,
 }
 
 impl State {
@@ -242,6 +245,7 @@ impl State {
             Event::RunHeld { run, person, reason } => {
                 self.hold_run(&run, person, reason, now, effects)?;
             }
+            Event::LookAgain { checks } => self.look_again(checks, now, effects)?,
             Event::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
             Event::Rehearse { procedure, person } => {
                 self.rehearse(procedure, person, effects)?;
@@ -291,6 +295,7 @@ impl State {
             self.watch(trigger, path, &observation, now, effects);
         }
         let state = &mut self.checks[place.at];
+        state.looked(&observation);
         state.memory.take(check, observation);
         state.reported = None;
         effects.push(Effect::Persist(Record::Observed {

@@ -9,6 +9,7 @@ use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
 use super::init::Init;
+use super::online::Report;
 use super::people::{GoNoGo, Sign, Waive};
 use super::watch::Watch;
 use crate::render::Format;
@@ -287,23 +288,6 @@ pub enum ProbeFormat {
     Text,
     /// For machines.
     Json,
-}
-
-/// `report`.
-#[derive(Debug, Args)]
-pub struct Report {
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-    /// Take the exit code from the checklists that are due by now alone.
-    #[arg(long)]
-    pub due: bool,
-    /// The report of another instant: `2026-12-01T09:00:00Z`, `T-1d`, `H+2h`, or how long from now, such as `2h`.
-    #[arg(long, value_name = "WHEN")]
-    pub at: Option<At>,
-    /// The daemon.
-    #[command(flatten)]
-    pub daemon: Daemon,
 }
 
 /// `trigger …`.
@@ -595,6 +579,6 @@ pub enum ReplayFormat {
     Json,
 }
 
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     launchgate_core::time::parse_duration(text).map_err(|error| error.to_string())
 }

@@ -1,19 +1,56 @@
 //! The commands that ask a daemon.
 
+use std::time::Duration;
+
+use clap::Args;
 use launchgate_core::gate::Verdict;
+use launchgate_core::instant::At;
 use launchgate_core::name::Name;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::args::{Daemon, Mute, Reasoned, Report, TriggerCommand};
+use super::args::{Daemon, Mute, Reasoned, TriggerCommand, parse_duration};
 use super::client::Client;
 use super::exit::{Exit, Failed};
+use super::refresh::refresh;
 use super::terminal::Terminal;
 use crate::render::Format;
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Take the exit code from the checklists that are due by now alone.
+    #[arg(long)]
+    pub due: bool,
+    /// The report of another instant: `2026-12-01T09:00:00Z`, `T-1d`, `H+2h`, or how long from now, such as `2h`.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<At>,
+    /// Have everything looked at again first, and wait for it. What has not been looked at in time makes a GO a HOLD.
+    #[arg(long, conflicts_with = "at")]
+    pub refresh: bool,
+    /// How long to wait for that.
+    #[arg(long, default_value = "2m", value_parser = parse_duration, requires = "refresh")]
+    pub within: Duration,
+    /// The daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+impl Report {
+    /// The report as it stands.
+    pub fn once(format: Format, daemon: Daemon) -> Self {
+        let within = Duration::ZERO;
+        Self { format, due: false, at: None, refresh: false, within, daemon }
+    }
+}
 
 pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Failed> {
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
+    let all_seen = !args.refresh || refresh(&client, &launch, args.within, terminal).await?;
     let at = args.at.map_or_else(String::new, |at| {
         let mut url = Url::parse("http://query/").expect("it is a URL");
         url.query_pairs_mut().append_pair("at", &at.to_string());
@@ -29,7 +66,9 @@ pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Fai
         }
     };
     terminal.print(&text);
-    Ok(Exit::Verdict(if args.due { due(&report) } else { verdict(&report["verdict"])? }))
+    let found = if args.due { due(&report) } else { verdict(&report["verdict"])? };
+    // What was asked for is what is so now, and nobody knows that of everything.
+    Ok(Exit::Verdict(if all_seen { found } else { found.max(Verdict::Hold) }))
 }
 
 fn verdict(word: &Value) -> Result<Verdict, Failed> {

@@ -374,6 +374,7 @@ impl Engine {
                 Effect::Persist(_)
                 | Effect::Send(_)
                 | Effect::LookBack { .. }
+                | Effect::LookAgain(_)
                 | Effect::Rehearse { .. } => {}
             }
             (self.performer)(self.state.plan(), effect);

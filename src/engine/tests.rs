@@ -135,6 +135,7 @@ impl Rig {
                         Effect::Persist(_)
                         | Effect::Send(_)
                         | Effect::LookBack { .. }
+                        | Effect::LookAgain(_)
                         | Effect::Rehearse { .. } => {}
                     }
                 })

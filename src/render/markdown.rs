@@ -28,6 +28,9 @@ fn write(out: &mut String, report: &Report) -> Result {
         words::basis(report),
         escape(&words::schedule(report))
     )?;
+    if let Some(again) = words::looking_again(report) {
+        writeln!(out, "*{}*\n", escape(&again))?;
+    }
     if !report.on_schedule {
         writeln!(out, "**Overdue:** {}\n", escape(&words::names(&report.overdue)))?;
     }

@@ -141,6 +141,7 @@ impl Sample {
             Effect::Persist(_)
             | Effect::Send(_)
             | Effect::LookBack { .. }
+            | Effect::LookAgain(_)
             | Effect::Rehearse { .. }
             | Effect::LookAt(_) => None,
         }));

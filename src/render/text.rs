@@ -113,6 +113,9 @@ impl Page {
         let when =
             format!("as of {:.0}{basis} · go-live {}", report.as_of, words::schedule(report));
         self.wrapped("", 0, &when);
+        if let Some(again) = words::looking_again(report) {
+            self.wrapped("… ", 2, &again);
+        }
         if !report.on_schedule {
             let late = self.toned("✗ overdue:", Tone::Bad);
             self.wrapped(&format!("{late} "), 11, &words::names(&report.overdue));

@@ -259,6 +259,15 @@ pub fn names(names: &[Name]) -> String {
     names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }
 
+/// What somebody wanted looked at again, and has not been yet.
+pub fn looking_again(report: &Report) -> Option<String> {
+    Some(match report.looking_again.as_slice() {
+        [] => return None,
+        [one] => format!("looking again at {one}"),
+        [first, rest @ ..] => format!("looking again at {first} and {} more", rest.len()),
+    })
+}
+
 /// Who answers for a blocker: the role, and the people that hold it where the report knows them.
 pub fn who(blocker: &Blocker, report: &Report) -> Option<String> {
     let role = blocker.owner.as_ref()?;

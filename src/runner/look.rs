@@ -97,7 +97,9 @@ async fn fenced(
             Err(Failure::new(Cause::Timeout, said))
         }
     };
-    Observation { at: clock.now(), took: began.elapsed(), outcome }
+    // In this order: by the two it is told when the look began, and never too early.
+    let took = began.elapsed();
+    Observation { at: clock.now(), took, outcome }
 }
 
 fn broken(kind: &str, error: tokio::task::JoinError) -> Failure {

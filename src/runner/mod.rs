@@ -9,8 +9,9 @@ mod look;
 mod memories;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub use self::canary::Canaries;
 pub use self::limits::{Lane, Limits};
 pub use self::look::{Surroundings, look, look_back};
 pub use self::memories::Memories;
+pub use self::wanted::Wanted;
 use crate::clock::Clock;
 
 /// A check's probe with its rhythm.
@@ -53,9 +55,11 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts to look. What is seen goes to `seen`, which is bounded: a full one makes the runner wait, not grow.
+    /// Starts to look, by the rhythm and whenever looks are wanted. What is seen goes to `seen`, which is bounded: a full one makes
+    /// the runner wait, not grow.
     pub fn start(
         looks: Vec<Looking>,
+        wanted: Arc<Wanted>,
         around: Surroundings,
         limits: Arc<Limits>,
         clock: Arc<dyn Clock>,
@@ -63,7 +67,7 @@ impl Runner {
         seed: u64,
     ) -> Self {
         let stop = CancellationToken::new();
-        let work = Work { looks, around, limits, clock, seen, stop: stop.clone() };
+        let work = Work { looks, wanted, around, limits, clock, seen, stop: stop.clone() };
         Self { stop, task: tokio::spawn(work.run(seed)) }
     }
 
@@ -84,6 +88,7 @@ impl Drop for Runner {
 
 struct Work {
     looks: Vec<Looking>,
+    wanted: Arc<Wanted>,
     around: Surroundings,
     limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
@@ -91,46 +96,69 @@ struct Work {
     stop: CancellationToken,
 }
 
+/// The looks under way.
+#[derive(Default)]
+struct UnderWay<'w> {
+    tasks: JoinSet<(CheckPath, Lane)>,
+    checks: HashSet<&'w CheckPath>,
+    /// Those that were asked for while they were under way: what had begun before is not what was asked for.
+    again: HashSet<&'w CheckPath>,
+    /// Those that had no answer last time.
+    slow: HashSet<&'w CheckPath>,
+}
+
 impl Work {
     async fn run(self, seed: u64) {
         let start = Instant::now();
         let rhythm = self.looks.iter().map(|l| (l.check.clone(), l.every));
         let mut schedule = Schedule::new(rhythm, Duration::ZERO, seed);
-        let by_path: std::collections::HashMap<&CheckPath, &Looking> =
+        let by_path: HashMap<&CheckPath, &Looking> =
             self.looks.iter().map(|l| (&l.check, l)).collect();
-        let mut in_flight: HashSet<CheckPath> = HashSet::new();
-        let mut tasks: JoinSet<(CheckPath, Lane)> = JoinSet::new();
-        let mut slow: HashSet<CheckPath> = HashSet::new();
+        let mut under_way = UnderWay::default();
         loop {
             let next = schedule.next_at().map(|at| start + at);
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                Some(ended) = tasks.join_next() => match ended {
+                Some(ended) = under_way.tasks.join_next() => match ended {
                     Ok((check, lane)) => {
-                        in_flight.remove(&check);
-                        match lane {
-                            Lane::Quick => slow.remove(&check),
-                            Lane::Slow => slow.insert(check),
-                        };
+                        let Some(looking) = by_path.get(&check) else { continue };
+                        if under_way.ended(looking, lane) {
+                            self.begin(looking, Instant::now(), &mut under_way);
+                        }
                     }
                     Err(error) => tracing::error!(%error, "a look ended badly"),
                 },
+                wanted = self.wanted.taken() => {
+                    for looking in wanted.iter().filter_map(|check| by_path.get(check)) {
+                        if !self.begin(looking, Instant::now(), &mut under_way) {
+                            under_way.again.insert(&looking.check);
+                        }
+                    }
+                }
                 () = at(next) => {
                     while let Some(due) = schedule.next_at().map(|at| start + at)
                         && let Some(check) = schedule.pop_due(start.elapsed())
                     {
-                        if !in_flight.insert(check.clone()) {
-                            tracing::debug!(%check, "still looking; this turn is skipped");
-                            continue;
-                        }
                         let Some(looking) = by_path.get(&check) else { continue };
-                        let lane = if slow.contains(&check) { Lane::Slow } else { Lane::Quick };
-                        tasks.spawn(self.one((*looking).clone(), lane, due));
+                        if !self.begin(looking, due, &mut under_way) {
+                            tracing::debug!(%check, "still looking; this turn is skipped");
+                        }
                     }
                 }
             }
         }
-        tasks.shutdown().await;
+        under_way.tasks.shutdown().await;
+    }
+
+    /// Begins a look, unless one for the same check is under way.
+    fn begin<'w>(&self, looking: &'w Looking, due: Instant, under_way: &mut UnderWay<'w>) -> bool {
+        if !under_way.checks.insert(&looking.check) {
+            return false;
+        }
+        let slow = under_way.slow.contains(&looking.check);
+        let lane = if slow { Lane::Slow } else { Lane::Quick };
+        under_way.tasks.spawn(self.one(looking.clone(), lane, due));
+        true
     }
 
     /// One look, from the wait for permits to the observation's delivery.
@@ -156,6 +184,19 @@ impl Work {
             }
             (looking.check, lane)
         }
+    }
+}
+
+impl<'w> UnderWay<'w> {
+    /// Takes note that a look has ended, and says whether another is to follow at once.
+    fn ended(&mut self, looking: &'w Looking, lane: Lane) -> bool {
+        let check = &looking.check;
+        self.checks.remove(check);
+        match lane {
+            Lane::Quick => self.slow.remove(check),
+            Lane::Slow => self.slow.insert(check),
+        };
+        self.again.remove(check)
     }
 }
 

@@ -88,10 +88,19 @@ fn looking(check: &str, manner: Manner, host: &'static str) -> Looking {
 }
 
 fn start(looks: Vec<Looking>, limits: Limits) -> (Runner, mpsc::Receiver<Seen>) {
+    start_wanting(looks, limits, &Arc::default())
+}
+
+fn start_wanting(
+    looks: Vec<Looking>,
+    limits: Limits,
+    wanted: &Arc<Wanted>,
+) -> (Runner, mpsc::Receiver<Seen>) {
     let (send, seen) = mpsc::channel(1_000);
     let around = Surroundings { folder: ".".into(), ..Surroundings::default() };
     let clock = Arc::new(Paused(Instant::now()));
-    (Runner::start(looks, around, Arc::new(limits), clock, send, 1), seen)
+    let (limits, wanted) = (Arc::new(limits), Arc::clone(wanted));
+    (Runner::start(looks, wanted, around, limits, clock, send, 1), seen)
 }
 
 async fn seen_in(seen: &mut mpsc::Receiver<Seen>, time: Duration) -> Vec<Seen> {
@@ -236,4 +245,31 @@ async fn targets_that_swallow_everything_hold_up_nobody_else() {
     assert!((4_400..=4_600).contains(&quick), "450 looks a second for ten seconds: {quick}");
     assert!(all.len() > quick, "and the silent ones are looked at still");
     runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_is_looked_at_at_once_and_what_is_under_way_once_more() {
+    let crowd = Arc::new(Crowd::default());
+    let hour = Duration::from_secs(3_600);
+    let seldom = |check, manner| Looking { every: hour, ..looking(check, manner, "a") };
+    let takes = Manner::Takes(Duration::from_secs(2), crowd);
+    let looks = vec![seldom("list/quick", Manner::Quick), seldom("list/long", takes)];
+    let wanted = Arc::default();
+    let (_runner, mut seen) = start_wanting(looks, Limits::default(), &wanted);
+    let names = |seen: Vec<Seen>| {
+        let mut names: Vec<String> = seen.into_iter().map(|(check, _)| check.to_string()).collect();
+        names.sort();
+        names
+    };
+    let [quick, long] = ["list/quick", "list/long"].map(|check| check.parse().unwrap());
+    let first = names(seen_in(&mut seen, Duration::from_secs(10)).await);
+    assert_eq!(first, ["list/long", "list/quick"], "the first looks");
+    wanted.ask([CheckPath::clone(&quick), CheckPath::clone(&long)]);
+    let again = names(seen_in(&mut seen, Duration::from_secs(1)).await);
+    assert_eq!(again, ["list/quick"], "the other takes two seconds");
+    // It is under way: what had begun before is not what is asked for, and asking often asks once.
+    wanted.ask([long.clone()]);
+    wanted.ask([long, "list/nowhere".parse().unwrap()]);
+    let more = names(seen_in(&mut seen, Duration::from_secs(30)).await);
+    assert_eq!(more, ["list/long", "list/long"]);
 }

@@ -93,6 +93,7 @@ fn kind(rejected: &Rejected) -> (StatusCode, &'static str) {
             (StatusCode::UNPROCESSABLE_ENTITY, "evidence_missing")
         }
         Rejected::SignOff(SignOffError::NotASignOff(_))
+        | Rejected::NothingToLookAt(_)
         | Rejected::Waiver(WaiverError::None(_))
         | Rejected::Decision(DecisionError::NothingToDecide(_))
         | Rejected::Run(_)

@@ -16,6 +16,7 @@ mod openapi;
 mod page;
 mod people;
 pub mod rate;
+mod refresh;
 mod routes;
 mod runs;
 #[cfg(test)]

@@ -72,10 +72,26 @@
     return row;
   }
 
+  async function give({ path, body, label }) {
+    const answer = await fetch(`/api/v1/launches/${launch}/${path}`, {
+      method: "POST",
+      headers: { ...credentials(), "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(15000),
+    });
+    if (!answer.ok) throw new Error(await told(answer));
+    acting.textContent = `You act as ${me.identity}. Done: ${label}.`;
+    document.dispatchEvent(new Event("launchgate:ordered"));
+  }
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".order");
     if (!button) return;
     order = { ...button.dataset, body: JSON.parse(button.dataset.body), label: button.textContent };
+    if ("atOnce" in order) {
+      give(order).catch((error) => { acting.textContent = `✗ ${error.message}`; });
+      return;
+    }
     by("ask-title").textContent = `${order.label}?`;
     by("ask-says").textContent = order.says ?? "";
     fields.replaceChildren(...JSON.parse(button.dataset.fields).map(field));
@@ -97,18 +113,10 @@
     }
     confirm.disabled = true;
     try {
-      const answer = await fetch(`/api/v1/launches/${launch}/${order.path}`, {
-        method: "POST",
-        headers: { ...credentials(), "Content-Type": "application/json" },
-        body: JSON.stringify(order.body),
-        signal: AbortSignal.timeout(15000),
-      });
-      if (!answer.ok) throw new Error(await told(answer));
+      await give(order);
       ask.close();
-      acting.textContent = `You act as ${me.identity}. Done: ${order.label}.`;
       // The button may be gone with the next drawing, and the focus is not to be lost with it.
       acting.focus({ preventScroll: true });
-      document.dispatchEvent(new Event("launchgate:ordered"));
     } catch (error) {
       refused.textContent = `✗ ${error.message}`;
       refused.hidden = false;

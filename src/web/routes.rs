@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::answers::{CheckAnswer, Decisions, Launches, Runs, Summary, Triggers, Whoami};
 use super::auth::{Acting, Deed};
-use super::{App, api, audit, events, gate, openapi, people, runs, whoami};
+use super::{App, api, audit, events, gate, openapi, people, refresh, runs, whoami};
 
 /// Makes a schema.
 pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
@@ -266,6 +266,15 @@ fn stating() -> Vec<Operation> {
             || post(api::milestone),
         )
         .takes::<api::Reaching>(),
+        // It changes nothing, and costs looks: whoever may sign may want to see that what they mended is mended.
+        order(
+            "/launches/{launch}/refresh",
+            "refresh",
+            "Has checks looked at at once. The report names those that are still waited for.",
+            Deed::Sign,
+            || post(refresh::refresh),
+        )
+        .takes::<refresh::Refreshing>(),
     ]
 }
 

@@ -49,6 +49,7 @@ mod probe_redis;
 mod probe_sql;
 mod probe_tls;
 mod probe_tls_grade;
+mod refresh;
 mod rehearsal;
 mod replay;
 mod rig;

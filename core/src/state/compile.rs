@@ -19,7 +19,7 @@ use crate::report::{
     TriggerReport,
 };
 use crate::run::RunStatus;
-use crate::time::{Anchor, Moment, elapsed, format_duration};
+use crate::time::{Anchor, Moment, add, elapsed, format_duration};
 use crate::trigger::{Mode, Status};
 
 /// How many messages a report shows.
@@ -84,6 +84,7 @@ impl State {
             seconds_to_go_live: plan.go_live.timestamp().duration_since(now.wall).as_secs(),
             blockers,
             alarms: self.alarms(now),
+            looking_again: self.looking_again(),
             checklists,
             triggers: self.trigger_reports(now),
             messages: self.message_report(),
@@ -168,6 +169,10 @@ impl State {
             limits: limits(check),
             observed_at: last.map(|o| o.at.wall),
             fresh_for: probed.then_some(check.fresh_for.as_secs_f64()),
+            // A rhythm counts from when looks begin.
+            next_at: last
+                .filter(|_| probed)
+                .map(|o| add(o.at.wall, check.every.saturating_sub(o.took))),
             waiver: None,
             signing: match &check.question {
                 Question::Probe { .. } | Question::Rehearsal(_) => None,

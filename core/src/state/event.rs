@@ -101,6 +101,11 @@ pub enum Event {
         /// Why it is held; nothing lets it go on.
         reason: Option<String>,
     },
+    /// A person wants checks looked at at once, beside their rhythm.
+    LookAgain {
+        /// Which; none for all that a probe looks at.
+        checks: Vec<CheckPath>,
+    },
     /// What the rollbacks of other launches on the same target are now, newest first.
     Elsewhere(Vec<Elsewhere>),
     /// A person fires a trigger.
@@ -208,6 +213,8 @@ pub enum Effect {
         /// Until when.
         to: Timestamp,
     },
+    /// Have these checks looked at, by looks that begin now.
+    LookAgain(Vec<CheckPath>),
     /// Find out what became of this attempt, which a process that is gone had under way, and tell how it ended. Until
     /// then nothing else of its run begins.
     LookAt(Box<Perform>),
@@ -310,6 +317,9 @@ pub enum Rejected {
     /// There is no such check.
     #[error("there is no check `{0}`")]
     NoSuchCheck(CheckPath),
+    /// No probe looks at the check.
+    #[error("`{0}` is answered by people: there is nothing to look at")]
+    NothingToLookAt(CheckPath),
     /// There is no such trigger.
     #[error("there is no trigger `{0}`")]
     NoSuchTrigger(Name),

@@ -4,6 +4,7 @@ mod announcements;
 mod day;
 mod instant;
 pub(crate) mod launch;
+mod looks;
 mod orders;
 mod people;
 mod properties;

@@ -145,7 +145,7 @@ impl World {
                     let (lasts, how) = self.executor.look_at(&perform, &mut self.dice);
                     self.schedule(at + lasts, Thing::End { process, perform, how });
                 }
-                Effect::Rehearse { .. } | Effect::Persist(_) => {}
+                Effect::Rehearse { .. } | Effect::LookAgain(_) | Effect::Persist(_) => {}
             }
         }
         Ok(())

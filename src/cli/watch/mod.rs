@@ -12,10 +12,10 @@ use launchgate_core::name::Name;
 use serde_json::Value;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::args::{Daemon, Report};
+use super::args::Daemon;
 use super::client::Client;
 use super::exit::{Exit, Failed};
-use super::online;
+use super::online::{self, Report};
 use super::terminal::Terminal;
 use crate::render::Format;
 use screen::{Key, Screen};
@@ -47,7 +47,7 @@ enum News {
 
 pub(super) async fn watch(args: Watch, terminal: Terminal) -> Result<Exit, Failed> {
     if args.once {
-        let report = Report { format: Format::Text, due: false, at: None, daemon: args.daemon };
+        let report = Report::once(Format::Text, args.daemon);
         return online::report(report, terminal).await;
     }
     let client = Client::new(&args.daemon)?;

@@ -58,6 +58,7 @@ fn headline(report: &Report, live: bool) -> Markup {
                 p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
                 p.fine {
                     "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
+                    @if let Some(again) = words::looking_again(report) { " · … " (again) }
                     @for (name, url) in &report.links { " · " (link(name, url)) }
                 }
             }

@@ -34,6 +34,8 @@ struct Order<'a> {
     body: Value,
     fields: Vec<Value>,
     grave: bool,
+    /// Whether it is given without being asked for once more: it changes nothing.
+    at_once: bool,
     /// Who may, where the report knows it.
     people: Option<&'a [Name]>,
     /// What to know before it is confirmed.
@@ -43,7 +45,8 @@ struct Order<'a> {
 impl<'a> Order<'a> {
     fn new(label: impl Into<String>, deed: Deed, path: impl Into<String>, body: Value) -> Self {
         let (label, path) = (label.into(), path.into());
-        Self { label, deed, path, body, fields: Vec::new(), grave: false, people: None, says: None }
+        let (fields, people, says) = (Vec::new(), None, None);
+        Self { label, deed, path, body, fields, grave: false, at_once: false, people, says }
     }
 
     /// Asks for something first.
@@ -81,17 +84,23 @@ impl<'a> Order<'a> {
         let people =
             self.people.map(|people| people.iter().map(Name::as_str).collect::<Vec<_>>().join(" "));
         html! {
-            button.order.grave[self.grave] type="button" data-deed=(self.deed.name()) data-path=(self.path)
+            button.order.grave[self.grave] type="button" data-at-once[self.at_once] data-deed=(self.deed.name()) data-path=(self.path)
                 data-body=(self.body) data-fields=(Value::from(self.fields.clone())) data-people=[people] data-says=[&self.says] { (self.label) }
         }
     }
+}
+
+/// Has checks looked at at once: these, or all.
+fn look_again(label: impl Into<String>, checks: Value) -> Order<'static> {
+    let order = Order::new(label, Deed::Sign, "refresh", json!({ "checks": checks }));
+    Order { at_once: true, ..order }
 }
 
 fn row(orders: &[Order<'_>]) -> Markup {
     html! { @if !orders.is_empty() { div.orders { @for order in orders { (order.draw()) } } } }
 }
 
-/// GO or NO-GO.
+/// GO or NO-GO, and whether that is still so.
 pub(super) fn decision(report: &Report) -> Markup {
     let blockers = match report.blockers.len() {
         0 => String::new(),
@@ -104,7 +113,8 @@ pub(super) fn decision(report: &Report) -> Markup {
             .note()
             .says(says.clone())
     };
-    row(&[word("Decide GO", "go"), word("Decide NO-GO", "no_go").grave()])
+    let again = look_again("Look again at everything", json!([]));
+    row(&[again, word("Decide GO", "go"), word("Decide NO-GO", "no_go").grave()])
 }
 
 /// What can be said of a check.
@@ -147,14 +157,20 @@ pub(super) fn check(check: &CheckReport) -> Markup {
             json!({ "check": id }),
         )
         .reason()]),
-        Outcome::Fail | Outcome::Warn | Outcome::Unknown(_) => row(&[Order::new(
-            format!("Waive {id}"),
-            Deed::Command,
-            "waivers",
-            json!({ "check": id }),
-        )
-        .reason()
-        .field("until", "Until", true, "An instant, or how long from now, such as 12h.")]),
+        Outcome::Fail | Outcome::Warn | Outcome::Unknown(_) => {
+            let again = look_again(format!("Look again at {id}"), json!([id]));
+            let waive =
+                Order::new(format!("Waive {id}"), Deed::Command, "waivers", json!({ "check": id }))
+                    .reason()
+                    .field(
+                        "until",
+                        "Until",
+                        true,
+                        "An instant, or how long from now, such as 12h.",
+                    );
+            let looked_at = check.fresh_for.is_some();
+            row(&if looked_at { vec![again, waive] } else { vec![waive] })
+        }
         Outcome::Pass => html! {},
     }
 }

@@ -56,7 +56,7 @@ async fn each_role_may_what_the_table_says_and_nothing_else() {
             );
         }
     }
-    assert_eq!(tried, Role::ALL.len() * 13, "every order, and whoami");
+    assert_eq!(tried, Role::ALL.len() * 14, "every order, and whoami");
 }
 
 #[tokio::test]

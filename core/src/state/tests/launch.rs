@@ -156,6 +156,7 @@ impl Told {
             Effect::Perform(_)
             | Effect::Send(_)
             | Effect::LookBack { .. }
+            | Effect::LookAgain(_)
             | Effect::Rehearse { .. }
             | Effect::LookAt(_) => None,
         }));
@@ -169,6 +170,7 @@ impl Told {
             Effect::Persist(_)
             | Effect::Send(_)
             | Effect::LookBack { .. }
+            | Effect::LookAgain(_)
             | Effect::Rehearse { .. }
             | Effect::LookAt(_) => None,
         });
@@ -247,7 +249,10 @@ impl Told {
         let looks = effects.into_iter().filter_map(|effect| match effect {
             Effect::LookAt(perform) => Some(*perform),
             Effect::Perform(_) | Effect::Persist(_) => None,
-            Effect::Send(_) | Effect::LookBack { .. } | Effect::Rehearse { .. } => None,
+            Effect::Send(_)
+            | Effect::LookBack { .. }
+            | Effect::LookAgain(_)
+            | Effect::Rehearse { .. } => None,
         });
         looks.collect()
     }

@@ -76,6 +76,7 @@ fn happen(told: &mut Told, (seconds, happening): (u64, Happening), restarts: boo
         Effect::Persist(_)
         | Effect::Send(_)
         | Effect::LookBack { .. }
+        | Effect::LookAgain(_)
         | Effect::Rehearse { .. }
         | Effect::LookAt(_) => None,
     });
