@@ -34,6 +34,7 @@ mod probe_flags;
 mod probe_grpc;
 mod probe_hsts;
 mod probe_http;
+mod probe_http_samples;
 mod probe_lb;
 mod probe_mail_auth;
 mod probe_metrics;
