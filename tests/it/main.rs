@@ -16,6 +16,7 @@ mod gate;
 mod guide;
 mod init;
 mod launch_file;
+mod launch_variables;
 mod mail;
 mod metrics;
 mod one_run;
