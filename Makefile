@@ -8,12 +8,15 @@ install-rigs:
 	tests/rigs/install.sh
 
 test: install-rigs
+	cargo fetch --locked
 	cargo test --workspace
 
 lint:
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences and sources are held by a test, tests/it/tidy/licences.rs"; fi
 
 bench:
 	cargo bench -p launchgate-core

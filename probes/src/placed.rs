@@ -1,6 +1,7 @@
 //! A probe that looks from a vantage of its own, whatever the context says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use launchgate_core::reading::ReadingSpec;
 
@@ -33,6 +34,9 @@ impl DynProbe for Placed {
     }
     fn keeps_history(&self) -> bool {
         self.probe.keeps_history()
+    }
+    fn least_timeout(&self) -> Duration {
+        self.probe.least_timeout()
     }
     fn vantage(&self) -> Arc<Vantage> {
         Arc::clone(&self.vantage)

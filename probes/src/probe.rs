@@ -95,6 +95,11 @@ pub trait Probe: Sized + Send + Sync + 'static {
         false
     }
 
+    /// How long a look needs at least; a check that gives it less is a mistake.
+    fn least_timeout(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Looks once.
     fn observe(&self, cx: &Context) -> impl Future<Output = Result<Readings, Failure>> + Send;
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use launchgate_core::observation::Failure;
 use launchgate_core::problem::{Problem, did_you_mean};
 use launchgate_core::reading::{ReadingSpec, Readings};
+use launchgate_core::time::format_duration;
 use serde_json::Value;
 
 use crate::probe::{Context, Probe};
@@ -27,12 +29,27 @@ pub trait DynProbe: Send + Sync {
     fn hosts(&self) -> Vec<String>;
     /// See [`Probe::keeps_history`].
     fn keeps_history(&self) -> bool;
+    /// See [`Probe::least_timeout`].
+    fn least_timeout(&self) -> Duration {
+        Duration::ZERO
+    }
     /// From where it looks.
     fn vantage(&self) -> Arc<Vantage> {
         Arc::default()
     }
     /// See [`Probe::observe`].
     fn observe<'a>(&'a self, cx: &'a Context) -> Look<'a>;
+}
+
+impl dyn DynProbe {
+    /// What is wrong with a `timeout`, if a look needs more.
+    pub fn too_short(&self, timeout: Duration) -> Option<Problem> {
+        let least = self.least_timeout();
+        let [has, needs] = [timeout, least].map(format_duration);
+        let message = format!("such a look needs at least {needs}, and has {has}");
+        let hint = format!("a `timeout` of {needs} is the least");
+        (timeout < least).then(|| Problem::at("timeout", message).hint(hint))
+    }
 }
 
 impl<P: Probe> DynProbe for P {
@@ -47,6 +64,9 @@ impl<P: Probe> DynProbe for P {
     }
     fn keeps_history(&self) -> bool {
         Probe::keeps_history(self)
+    }
+    fn least_timeout(&self) -> Duration {
+        Probe::least_timeout(self)
     }
     fn observe<'a>(&'a self, cx: &'a Context) -> Look<'a> {
         Box::pin(Probe::observe(self, cx))

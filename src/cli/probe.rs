@@ -24,6 +24,9 @@ use crate::runner::{Looking, Surroundings, look};
 pub(super) async fn probe(args: Probe, terminal: Terminal) -> Result<Exit, Failed> {
     let settings = settings(&args.with)?;
     let probe = builtin().build(&args.kind, settings).map_err(|p| told_problems(&p))?;
+    if let Some(problem) = probe.too_short(args.timeout) {
+        return Err(told_problems(&[problem]));
+    }
     let place = vantage::Settings {
         local_address: args.local_address,
         resolvers: args.resolvers,

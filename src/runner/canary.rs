@@ -15,8 +15,6 @@ use tokio::time::Instant;
 
 /// How long what the canaries said counts.
 const COUNTS: Duration = Duration::from_secs(5);
-/// How long they have.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// When canaries were last asked from a vantage, and why all of them were silent if they were.
 type Heard = HashMap<String, (Instant, Option<String>)>;
@@ -35,6 +33,9 @@ impl std::fmt::Debug for Canaries {
 }
 
 impl Canaries {
+    /// How long they have.
+    pub const PATIENCE: Duration = Duration::from_secs(3);
+
     /// These probes are the canaries.
     pub fn new(probes: Vec<Arc<dyn DynProbe>>) -> Self {
         Self { probes, heard: Arc::default() }
@@ -72,9 +73,10 @@ impl Canaries {
         {
             return silent.clone();
         }
-        let context = Context { deadline: Instant::now() + PATIENCE, memory: None, ..cx.clone() };
+        let context =
+            Context { deadline: Instant::now() + Self::PATIENCE, memory: None, ..cx.clone() };
         let looks = self.probes.iter().map(|canary| async {
-            match tokio::time::timeout(PATIENCE, canary.observe(&context)).await {
+            match tokio::time::timeout(Self::PATIENCE, canary.observe(&context)).await {
                 Ok(Ok(_)) => None,
                 Ok(Err(failure)) => Some(format!("{}: {}", canary.kind(), failure.message)),
                 Err(_) => Some(format!("{}: no answer in time", canary.kind())),

@@ -57,7 +57,7 @@ pub(super) fn in_line(line: &str) -> bool {
 }
 
 /// Whether a key says that its value is a secret.
-fn is_secret(key: &str) -> bool {
+pub(super) fn is_secret(key: &str) -> bool {
     let named = key.to_lowercase().replace('-', "_");
     SECRET_KEYS.iter().any(|end| named.ends_with(end))
 }

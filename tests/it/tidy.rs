@@ -1,7 +1,8 @@
 //! The house's own rules, held: floors, lengths, forgotten files, and pages for every probe. What docs say is held by
-//! [`docs`].
+//! [`docs`], what we are made of by [`licences`].
 
 mod docs;
+mod licences;
 mod port;
 
 use std::collections::BTreeSet;

@@ -74,3 +74,11 @@ fn a_place_that_cannot_be_is_refused() {
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("resolvers[0]: `dns.example` is no address"), "{text}");
 }
+
+#[test]
+fn a_look_with_too_little_time_is_refused() {
+    let words = ["http", "--with", "url=http://127.0.0.1:9/", "--with", "samples=100"];
+    let (text, code) = probe(&words);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("timeout: such a look needs at least 50s, and has 10s"), "{text}");
+}

@@ -49,6 +49,8 @@ pub(super) struct Facts {
     pub(super) headers: Vec<(Name, HeaderName)>,
     /// Whether each phase is timed as well.
     pub(super) timings: bool,
+    /// How many requests make a look, where they are more than one.
+    pub(super) samples: Option<u16>,
 }
 
 /// The facts of one answer.

@@ -35,7 +35,8 @@ pub(crate) const PARSERS: &[Parser] = &[
             body: body.to_vec(),
         };
         let facts = facts();
-        let seen = || Seen { ok: true, facts: facts.read(&answer, Timestamp::UNIX_EPOCH) };
+        let read = || facts.read(&answer, Timestamp::UNIX_EPOCH);
+        let seen = || Seen { ok: true, facts: read(), samples: None };
         let looks = || (0..2).map(|_| Look::new(&url, None, Ok(seen()))).collect();
         said(verdict::read(looks(), &facts, true));
         said(verdict::read(vec![Look::new(&url, None, Ok(seen()))], &facts, false));
@@ -62,5 +63,6 @@ fn facts() -> Facts {
         matches: vec![(Name::of("fine"), regex)],
         headers: vec![(Name::of("server"), SERVER)],
         timings: false,
+        samples: None,
     }
 }

@@ -1,5 +1,6 @@
 //! The probe against servers on loopback: answers of every kind, redirects, and servers that never come to an end.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -202,6 +203,126 @@ async fn a_name_is_asked_at_every_address_that_is_given() {
     let url = format!("http://localhost:{}/page", site.address.port());
     let r = look(json!({"url": url, "every_address": true})).await.expect("readings");
     assert!(r.parts.iter().any(|p| p.subject.ends_with("at 127.0.0.1") && !p.odd), "{:?}", r.parts);
+}
+
+/// A site that answers by a script, a letter for each request: as it should, `b` with an error, `s` slowly, `x` not at all.
+async fn scripted(script: &'static str) -> Served {
+    let next = AtomicUsize::new(0);
+    serve(None, move |_| match script.as_bytes().get(next.fetch_add(1, Ordering::SeqCst)) {
+        Some(b'b') => reply("503 Service Unavailable", "sorry"),
+        Some(b'x') => Reply::Bytes(Vec::new()),
+        Some(b's') => {
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow".to_vec();
+            Reply::Slow(answer, Duration::from_millis(10))
+        }
+        _ => reply("200 OK", "quick"),
+    })
+    .await
+}
+
+/// Of a script: how many failed, the status, the share of targets, a body, and whether each percentile is known.
+type Row = (&'static str, f64, Option<Value>, f64, Option<Value>, [bool; 3]);
+
+#[tokio::test]
+async fn percentiles_are_of_every_sample_and_none_hides_behind_another() {
+    let n = |n| Some(Value::Number(n));
+    let body = |body| Some(text(body));
+    let rows: [Row; 6] = [
+        ("qqqqqqqqqqqqqqqqqqqq", 0.0, n(200.0), 100.0, body("quick"), [true, true, true]),
+        ("qqqqqsqqqqqqqqqqqqqq", 0.0, n(200.0), 100.0, body("slow"), [true, true, true]),
+        ("qqqqqqqbqqqqqqqqqqqq", 1.0, n(503.0), 0.0, body("sorry"), [true, true, false]),
+        ("qqqqqqqqqqqxqqqqqqqq", 1.0, None, 0.0, None, [true, true, false]),
+        ("qqbqqqqqqqqxqqqqqqqq", 2.0, n(503.0), 0.0, None, [true, false, false]),
+        ("bbbbbbbbbbbbbbbbbbbb", 20.0, n(503.0), 0.0, body("sorry"), [false, false, false]),
+    ];
+    for (script, failed, status, share, body, known) in rows {
+        let site = scripted(script).await;
+        let settings = json!({"url": site.url("/"), "samples": 20});
+        let cx = context(Duration::from_secs(20));
+        let r = look_in(&cx, settings).await.expect("readings");
+        assert_eq!(site.asked(), 20, "{script}");
+        check(
+            script,
+            &r,
+            &[
+                ("samples", n(20.0)),
+                ("failed_samples", n(failed)),
+                ("status", status),
+                ("ok_share", n(share)),
+                ("reachable", n(100.0)),
+                ("body", body),
+                ("latency_p99", None),
+            ],
+        );
+        let names = ["latency_p50", "latency_p95", "latency_max"];
+        assert_eq!(names.map(|name| r.get(name).is_some()), known, "{script}: {r:?}");
+        assert_eq!(r.parts[0].odd, failed > 0.0, "{script}: {:?}", r.parts);
+        let time = |name| match r.get(name) {
+            Some(Value::Number(seconds)) => *seconds,
+            other => panic!("{name}: {other:?}"),
+        };
+        if known == [true; 3] {
+            assert_eq!(r.get("latency"), r.get("latency_max"), "{script}");
+            assert!(time("latency_p50") <= time("latency_p95"), "{script}: {r:?}");
+            assert!(time("latency_p95") <= time("latency_max"), "{script}: {r:?}");
+        }
+        if script.contains('s') {
+            assert!(time("latency_max") >= 0.4, "{script}: {r:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_several_targets_the_worst_percentiles_count_and_silence_leaves_them_open() {
+    let n = |n| Some(Value::Number(n));
+    let [quick, slow, weak] = [scripted("").await, scripted("ss").await, scripted("qx").await];
+    let dead = format!("http://{}/", closed().await);
+    let look =
+        async |urls: [&str; 2]| look(json!({"urls": urls, "samples": 2})).await.expect("readings");
+    let r = look([&quick.url("/"), &slow.url("/")]).await;
+    assert!(matches!(r.get("latency_p50"), Some(Value::Number(s)) if *s >= 0.4), "{r:?}");
+    let r = look([&quick.url("/"), &weak.url("/")]).await;
+    let row = [("failed_samples", n(1.0)), ("latency_max", None), ("status", None)];
+    check("one sample is not answered", &r, &row);
+    assert!(r.get("latency_p50").is_some(), "{r:?}");
+    assert!(r.parts[1].says.contains("1 of 2 samples failed"), "{:?}", r.parts);
+    let r = look([&quick.url("/"), &dead]).await;
+    let row = [("samples", n(2.0)), ("failed_samples", n(2.0)), ("latency_p50", None)];
+    check("one is silent", &r, &row);
+}
+
+#[tokio::test]
+async fn samples_without_an_answer_are_a_failure_within_the_time() {
+    let silent = serve(None, |_| Reply::Slow(Vec::new(), Duration::ZERO)).await;
+    let rows = [
+        ("a closed port", format!("http://{}", closed().await), Cause::Refused, 0),
+        ("silence", silent.url("/"), Cause::Timeout, 4),
+        ("a cloud's metadata", "http://169.254.169.254/".to_owned(), Cause::ProbeError, 4),
+    ];
+    for (row, url, cause, asked) in rows {
+        let begun = Instant::now();
+        let cx = context(Duration::from_secs(1));
+        let failure = look_in(&cx, json!({"url": url, "samples": 4})).await.expect_err(row);
+        assert_eq!(failure.cause, cause, "{row}: {failure}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{row} took {:?}", begun.elapsed());
+        assert_eq!(silent.asked(), asked, "{row}");
+    }
+}
+
+#[test]
+fn a_look_of_many_requests_says_how_long_it_needs() {
+    let rows = [
+        ("one request", json!({"url": "http://x.example/"}), 0),
+        ("twenty", json!({"url": "http://x.example/", "samples": 20}), 10_000),
+        (
+            "and its phases",
+            json!({"url": "http://x.example/", "samples": 3, "timings": true}),
+            2000,
+        ),
+    ];
+    for (row, settings, ms) in rows {
+        assert_eq!(probe(settings).least_timeout(), Duration::from_millis(ms), "{row}");
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::MAX_LOOKS;
 use super::facts::Facts;
 use super::json::JsonReading;
+use super::samples::RANGE;
 use super::verdict;
 use crate::client;
 use crate::secret::TextOrCredential;
@@ -81,6 +82,10 @@ pub struct Settings {
     /// its own. Not with `post`.
     #[serde(default)]
     pub timings: bool,
+    /// How many requests each target is sent in one look, one after another, each over new connections: from 2 to 200, for
+    /// percentiles of the latency. Not with `post`.
+    #[serde(default)]
+    pub samples: Option<u16>,
 }
 
 fn default_body() -> u32 {
@@ -197,6 +202,16 @@ impl Settings {
         if self.timings && self.method == Method::Post {
             problems.push(Problem::at("timings", "a second request would be a second post"));
         }
+        if let Some(samples) = self.samples {
+            if !RANGE.contains(&samples) {
+                let (least, most) = RANGE.into_inner();
+                let message = format!("{samples} is not from {least} to {most}");
+                problems.push(Problem::at("samples", message));
+            }
+            if self.method == Method::Post {
+                problems.push(Problem::at("samples", "each sample would be another post"));
+            }
+        }
         if self.redirects > MAX_REDIRECTS {
             let message = format!("{} redirects are more than {MAX_REDIRECTS}", self.redirects);
             problems.push(Problem::at("redirects", message));
@@ -238,7 +253,8 @@ impl Settings {
 
     fn facts(&self, problems: &mut Vec<Problem>) -> Facts {
         let (json, matches, headers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut facts = Facts { json, matches, headers, timings: self.timings };
+        let (timings, samples) = (self.timings, self.samples);
+        let mut facts = Facts { json, matches, headers, timings, samples };
         for (text, json) in &self.json {
             let path = KeyPath::root().entry("json").entry(text);
             if let Some((key, why)) = json.problem() {
@@ -281,7 +297,7 @@ fn unique(plan: &Plan, problems: &mut Vec<Problem>) {
             let declared = |key: &'static str, names: Vec<&Name>| {
                 names.iter().any(|n| spec.name.as_str().starts_with(n.as_str())).then_some(key)
             };
-            let Facts { json, matches, headers, timings: _ } = &plan.facts;
+            let Facts { json, matches, headers, .. } = &plan.facts;
             let key = declared("header_readings", headers.iter().map(|(n, _)| n).collect())
                 .or_else(|| declared("matches", matches.iter().map(|(n, _)| n).collect()))
                 .or_else(|| declared("json", json.iter().map(|(n, _)| n).collect()));
@@ -379,6 +395,17 @@ mod tests {
                 json!({"url": URL, "body": "x"}),
                 "body: a body is sent with `method: post` only",
             ),
+            ("one sample", json!({"url": URL, "samples": 1}), "samples: 1 is not from 2 to 200"),
+            (
+                "too many samples",
+                json!({"url": URL, "samples": 201}),
+                "samples: 201 is not from 2 to 200",
+            ),
+            (
+                "samples of a post",
+                json!({"url": URL, "samples": 20, "method": "post"}),
+                "samples: each sample would be another post",
+            ),
             (
                 "redirects",
                 json!({"url": URL, "redirects": 11}),
@@ -435,6 +462,11 @@ mod tests {
                 "a taken name",
                 json!({"url": URL, "matches": {"status": "x"}}),
                 "matches: two readings would be called `status`",
+            ),
+            (
+                "a name taken by samples",
+                json!({"url": URL, "samples": 20, "matches": {"latency_p95": "x"}}),
+                "matches: two readings would be called `latency_p95`",
             ),
             (
                 "a taken name of several",

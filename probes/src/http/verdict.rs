@@ -1,6 +1,8 @@
 //! From what every target answered to readings: the worst decides, and who cannot be asked leaves it open.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use launchgate_core::name::Name;
 use launchgate_core::observation::{Cause, Failure};
@@ -10,6 +12,7 @@ use launchgate_core::reading::{
 use reqwest::{StatusCode, Url};
 
 use super::facts::{Fact, Facts, Found, Several};
+use super::samples::{self, Samples};
 use crate::secret::shown_url;
 
 /// What one target answered.
@@ -18,6 +21,15 @@ pub(super) struct Seen {
     /// Whether its status is as it should be.
     pub(super) ok: bool,
     pub(super) facts: Found,
+    /// Every request, where a look is made of several; the facts are of the worst answer.
+    pub(super) samples: Option<Samples>,
+}
+
+impl Seen {
+    /// Why a request was not answered, if one was not.
+    fn silence(&self) -> Option<&Failure> {
+        self.samples.as_ref().and_then(Samples::silence)
+    }
 }
 
 /// One target.
@@ -50,6 +62,7 @@ pub(super) fn specs(facts: &Facts, several: bool) -> Vec<ReadingSpec> {
         ReadingSpec::new("targets", one, "the targets that were asked"),
         ReadingSpec::new("reachable", percent, "those that answered"),
     ];
+    specs.extend(facts.samples.into_iter().flat_map(|n| samples::specs(usize::from(n))));
     for Fact { mut spec, several: rule } in facts.all() {
         if several {
             spec.kind = kind_of_several(rule, spec.kind);
@@ -78,6 +91,11 @@ fn lowest(name: &Name) -> Option<Name> {
     Name::try_new(&format!("{name}_lowest")).ok()
 }
 
+/// Whether a failure is ours and not the target's.
+pub(super) fn is_ours(failure: &Failure) -> bool {
+    matches!(failure.cause, Cause::LocalFault | Cause::ProbeError | Cause::Auth)
+}
+
 /// Reads all looks together.
 ///
 /// # Errors
@@ -85,9 +103,7 @@ fn lowest(name: &Name) -> Option<Name> {
 pub(super) fn read(looks: Vec<Look>, facts: &Facts, several: bool) -> Result<Readings, Failure> {
     let (looks, unrouted) = split_unrouted(looks);
     let failures = || looks.iter().filter_map(|l| l.outcome.as_ref().err());
-    let ours =
-        |f: &&Failure| matches!(f.cause, Cause::LocalFault | Cause::ProbeError | Cause::Auth);
-    if let Some(failure) = failures().find(ours) {
+    if let Some(failure) = failures().find(|f| is_ours(f)) {
         return Err(failure.clone());
     }
     let seen: Vec<&Seen> = looks.iter().filter_map(|l| l.outcome.as_ref().ok()).collect();
@@ -96,12 +112,15 @@ pub(super) fn read(looks: Vec<Look>, facts: &Facts, several: bool) -> Result<Rea
         let none = || Failure::new(Cause::NoData, "nothing was asked");
         return Err(failures().next().cloned().unwrap_or_else(none));
     };
-    let all = seen.len() == looks.len();
-    let ok = seen.iter().filter(|s| s.ok).count();
+    let all = seen.len() == looks.len() && seen.iter().all(|s| s.silence().is_none());
+    let ok = seen.iter().filter(|s| s.ok && s.silence().is_none()).count();
     let mut readings = Readings::new()
         .number("ok_share", percent(ok, looks.len()))
         .number("targets", count(looks.len()))
         .number("reachable", percent(seen.len(), looks.len()));
+    if let Some(planned) = facts.samples {
+        readings = sampled(readings, &looks, usize::from(planned));
+    }
     // A silent target could only make a bad status worse; a good one has to be everybody's.
     if all || !worst.ok {
         readings = readings.number("status", f64::from(worst.facts.status.as_u16()));
@@ -114,6 +133,26 @@ pub(super) fn read(looks: Vec<Look>, facts: &Facts, several: bool) -> Result<Rea
         }
     }
     Ok(explain(readings, &looks, &unrouted))
+}
+
+/// Adds what the samples of all targets say: of each reading the worst, unless a target leaves it open.
+fn sampled(readings: Readings, looks: &[Look], planned: usize) -> Readings {
+    let samples = |look: &Look| look.outcome.as_ref().ok().and_then(|s| s.samples.clone());
+    let each: Vec<Option<Samples>> = looks.iter().map(samples).collect();
+    let failed = each.iter().map(|s| s.as_ref().map_or(planned, Samples::failed)).max();
+    let mut readings = readings
+        .number("samples", count(planned))
+        .number("failed_samples", count(failed.unwrap_or(planned)));
+    let known: Option<Vec<BTreeMap<&str, Duration>>> =
+        each.iter().map(|s| s.as_ref().map(|s| s.latencies().collect())).collect();
+    let known = known.unwrap_or_default();
+    for name in known.first().into_iter().flat_map(BTreeMap::keys) {
+        let times: Option<Vec<Duration>> = known.iter().map(|k| k.get(name).copied()).collect();
+        if let Some(slowest) = times.and_then(|times| times.into_iter().max()) {
+            readings.set(Name::of(name), finite(slowest.as_secs_f64()));
+        }
+    }
+    readings
 }
 
 /// Sets one fact of all targets, where every one of them has it.
@@ -177,6 +216,10 @@ fn explain(mut readings: Readings, looks: &[Look], unrouted: &[Look]) -> Reading
     if looks.iter().any(|l| l.outcome.is_err()) {
         readings = readings
             .note("what all targets have to tell is left open by those that did not answer");
+    }
+    if looks.iter().any(|l| l.outcome.as_ref().is_ok_and(|s| s.silence().is_some())) {
+        readings = readings
+            .note("what every answer has to tell is left open by samples that were not answered");
     }
     for look in unrouted {
         readings = readings.note(format!("{} was left out: no route from here", look.subject));

@@ -87,7 +87,7 @@ impl Compiler<'_> {
         } else if raw.probe == "rehearsal" {
             self.rehearsal(&raw, path)
         } else {
-            self.probe(&check, &raw, from.as_ref(), path)
+            self.probe(&check, &raw, timeout, from.as_ref(), path)
         }?;
         let expect = self.expectations(&raw.expect, &specs, &path.entry("expect"));
         let warn = self.expectations(&raw.warn, &specs, &path.entry("warn"));
@@ -152,6 +152,7 @@ impl Compiler<'_> {
         &mut self,
         check: &CheckPath,
         raw: &raw::Check,
+        timeout: Duration,
         from: Option<&Name>,
         path: &KeyPath,
     ) -> Option<(Question, Vec<ReadingSpec>)> {
@@ -173,6 +174,9 @@ impl Compiler<'_> {
         let settings = self.with_source(Value::Object(raw.with.clone()), &with)?;
         match self.registry.build(&raw.probe, settings.clone()) {
             Ok(probe) => {
+                if let Some(problem) = probe.too_short(timeout) {
+                    self.problem(problem.under(path));
+                }
                 let specs = probe.readings();
                 let kind = Name::of(probe.kind());
                 self.probes.insert(check.clone(), self.placed(probe, from));

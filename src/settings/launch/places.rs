@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use launchgate_core::name::Name;
 use launchgate_core::problem::{KeyPath, Problem, did_you_mean};
+use launchgate_core::time::format_duration;
 use launchgate_probes::DynProbe;
 use launchgate_probes::placed::Placed;
 use launchgate_probes::vantage::{Settings, Vantage};
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::compiler::Compiler;
 use super::raw;
+use crate::runner::Canaries;
 
 impl Compiler<'_> {
     pub(super) fn vantages(&mut self) -> BTreeMap<Name, Arc<Vantage>> {
@@ -63,7 +65,15 @@ impl Compiler<'_> {
         for (i, canary) in head.into_iter().flat_map(|head| &head.canaries).enumerate() {
             let path = KeyPath::root().entry("canaries").index(i);
             match self.registry.build(&canary.probe, Value::Object(canary.with.clone())) {
-                Ok(probe) => canaries.push(probe),
+                Ok(probe) => {
+                    let least = probe.least_timeout();
+                    if least > Canaries::PATIENCE {
+                        let [has, needs] = [Canaries::PATIENCE, least].map(format_duration);
+                        let message = format!("a canary has {has}, and such a look needs {needs}");
+                        self.problem(Problem::new(path.entry("with"), message));
+                    }
+                    canaries.push(probe);
+                }
                 Err(problems) => {
                     for problem in problems {
                         let unknown = !self.registry.kinds().any(|kind| kind == canary.probe);

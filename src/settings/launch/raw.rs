@@ -38,7 +38,7 @@ pub(super) struct Head {
     /// Links for people.
     #[serde(default)]
     pub(super) links: BTreeMap<String, String>,
-    /// Texts that `${name}` stands for.
+    /// What `${name}` stands for: texts, numbers, flags, lists, mappings.
     #[serde(default)]
     pub(super) vars: Map<String, Value>,
     /// Places to look from, for a check's `from`.

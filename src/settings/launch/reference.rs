@@ -9,14 +9,14 @@ use std::fmt::Write as _;
 use launchgate_probes::Registry;
 use serde_json::{Map, Value};
 
-use super::schema::schema;
+use super::schema::filled;
 
 /// What no schema can say: how times, texts, secrets and expectations are written.
 const INTRODUCTION: &str = include_str!("reference.md");
 
 /// The reference page of launch files, in Markdown.
 pub fn reference(registry: &Registry) -> String {
-    let schema = schema(registry);
+    let schema = filled(registry);
     let empty = Map::new();
     let mut page = Page {
         defs: schema["$defs"].as_object().unwrap_or(&empty),

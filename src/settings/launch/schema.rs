@@ -1,5 +1,7 @@
 //! The JSON Schema of launch files, for editors and for whoever writes them by program.
 
+mod variables;
+
 use launchgate_probes::Registry;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -13,6 +15,11 @@ use crate::postman::schemas;
 
 /// The schema of launch files, with the settings of every probe and action.
 pub fn schema(registry: &Registry) -> Value {
+    variables::admit(filled(registry))
+}
+
+/// The schema of a launch file whose variables are filled in.
+pub(super) fn filled(registry: &Registry) -> Value {
     let mut defs = serde_json::Map::new();
     let mut root = hoisted::<raw::Head>(&mut defs);
     let checklist = hoisted::<raw::Checklist>(&mut defs);
