@@ -146,16 +146,11 @@ impl Daemon {
         let stop = CancellationToken::new();
         let told = stop.clone().cancelled_owned();
         let service = router(app).into_make_service_with_connect_info::<Peer>();
-        let web = match tls.clone() {
-            Some(tls) => {
-                let listener = TlsListener::new(listener, tls);
-                let web = axum::serve(listener, service).with_graceful_shutdown(told);
-                tokio::spawn(web.into_future())
-            }
-            None => {
-                let web = axum::serve(listener, service).with_graceful_shutdown(told);
-                tokio::spawn(web.into_future())
-            }
+        let web = if let Some(tls) = tls.clone() {
+            let listener = TlsListener::new(listener, tls);
+            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(told).into_future())
+        } else {
+            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(told).into_future())
         };
         Self { launches, address, tls, web, stop }
     }

@@ -33,16 +33,19 @@
 
   async function enter() {
     me = null;
-    if (known || sessionStorage.getItem(KEPT)) {
+    const given = sessionStorage.getItem(KEPT);
+    if (known || given) {
       try {
         const answer = await fetch("/api/v1/whoami", { headers: credentials(), cache: "no-store" });
         if (answer.ok) me = await answer.json();
-        acting.textContent = me ? `You act as ${me.identity}.` : `✗ ${await told(answer)}`;
+        // A certificate that may only read is no mistake.
+        const why = me || !given ? "" : `✗ ${await told(answer)}`;
+        acting.textContent = me ? `You act as ${me.identity}.` : why;
       } catch { acting.textContent = "✗ The daemon does not answer."; }
       if (!me) sessionStorage.removeItem(KEPT);
     } else acting.textContent = "";
     for (const part of who.querySelectorAll("label, input, [type=submit]")) part.hidden = Boolean(me);
-    leave.hidden = !me || !sessionStorage.getItem(KEPT);
+    leave.hidden = !me || !given;
     show();
   }
 

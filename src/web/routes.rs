@@ -113,7 +113,7 @@ fn reading() -> Vec<Operation> {
             ..read(
                 "/whoami",
                 "whoami",
-                "Whose the token is, and what it allows.",
+                "Whose the token or the certificate is, and what it allows.",
                 Json(shape::<Whoami>),
                 || get(whoami::whoami),
             )

@@ -15,7 +15,7 @@ mod peer;
 pub(super) mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use contents::{Contents, Digest};
 pub use listener::TlsListener;
@@ -111,22 +112,21 @@ impl Tls {
     }
 
     async fn look(&self, told_to: bool) {
+        // One look at a time, so that none puts back what a later one has found.
+        let mut seen = self.0.seen.lock().await;
         let files = self.0.files.clone();
         let read = tokio::task::spawn_blocking(move || {
             let contents = Contents::read(&files);
             (contents.digest(), Material::of(&contents))
         });
         let Ok((digest, material)) = read.await else { return };
-        let seen = {
-            let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *seen, digest)
-        };
-        if seen == digest && !told_to {
+        let changed = std::mem::replace(&mut *seen, digest) != digest;
+        if !changed && !told_to {
             return;
         }
         match material {
             Ok(material) => {
-                if seen != digest {
+                if changed {
                     tracing::info!(until = %material.ends, "the files of web.tls are read anew");
                 }
                 material.tell();
@@ -158,13 +158,14 @@ impl Tls {
         let clients = self.in_force(|material| material.clients.clone());
         let clients = clients.ok_or("no client certificate is taken")?;
         let (leaf, rest) = chain.split_first().ok_or("there is no client certificate")?;
-        match clients.verify_client_cert(leaf, rest, UnixTime::now()) {
-            Ok(_) => Ok(()),
-            Err(rustls::Error::InvalidCertificate(why)) => {
-                Err(format!("the client certificate does not count any more: {why}"))
-            }
-            Err(why) => Err(format!("the client certificate does not count any more: {why}")),
-        }
+        let judged = clients.verify_client_cert(leaf, rest, UnixTime::now()).map(drop);
+        judged.map_err(|why| {
+            let why = match why {
+                rustls::Error::InvalidCertificate(why) => why.to_string(),
+                why => why.to_string(),
+            };
+            format!("the client certificate does not count any more: {why}")
+        })
     }
 }
 

@@ -143,6 +143,9 @@ async fn a_token_wins_over_the_certificate_beside_it() {
     assert_eq!(refused.refusal(), (403, "not_in_role".to_owned()));
 }
 
+/// A row: its name, what is sent along, and the answer.
+type Forgery<'h> = (&'static str, &'h [(&'h str, &'h str)], (u16, &'static str));
+
 #[tokio::test]
 async fn no_other_sites_page_orders_by_a_certificate() {
     let secure = Secure::of("forged").await;
@@ -155,7 +158,7 @@ async fn no_other_sites_page_orders_by_a_certificate() {
     // An order without a body is the one that a form of any page could send.
     let resume = format!("{LAUNCH}/runs/nothing/resume");
     let taken = (404, "not_found");
-    let rows: [(&str, &[(&str, &str)], (u16, &str)); 13] = [
+    let rows: [Forgery<'_>; 13] = [
         ("a program", &[json], taken),
         (
             "a program that says UTF-8",

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use launchgate_core::problem::{KeyPath, Problem};
-use secrecy::{ExposeSecret as _, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Digest as _;
 use sha2::Sha256;
 
@@ -45,20 +45,20 @@ impl<'f> Contents<'f> {
         let mode = std::fs::metadata(&files.key).map(|meta| meta.permissions().mode());
         Self {
             files,
-            certificate: read(&files.certificate, at("certificate"), MAX),
-            key: read(&files.key, at("key"), MAX).map(SecretSlice::from),
+            certificate: read(&files.certificate, &at("certificate"), MAX),
+            key: read(&files.key, &at("key"), MAX).map(SecretSlice::from),
             key_is_open: mode.is_ok_and(|mode| mode & OTHERS != 0),
-            ca: clients.map(|clients| read(&clients.ca, of_clients("ca"), MAX)),
+            ca: clients.map(|clients| read(&clients.ca, &of_clients("ca"), MAX)),
             crl: clients
                 .and_then(|clients| clients.crl.as_ref())
-                .map(|crl| read(crl, of_clients("crl"), MAX_LIST)),
+                .map(|crl| read(crl, &of_clients("crl"), MAX_LIST)),
         }
     }
 
     /// What differs when anything does.
     pub(super) fn digest(&self) -> Digest {
         let mut all = Sha256::new();
-        let key = self.key.as_ref().map(|key| key.expose_secret());
+        let key = self.key.as_ref().map(ExposeSecret::expose_secret);
         let others = [Some(&self.certificate), self.ca.as_ref(), self.crl.as_ref()];
         let others = others.map(|bytes| bytes.map(|bytes| bytes.as_ref().map(Vec::as_slice)));
         for bytes in [Some(key)].into_iter().chain(others).flatten() {
@@ -72,7 +72,7 @@ impl<'f> Contents<'f> {
     }
 }
 
-fn read(path: &Path, at: KeyPath, most: u64) -> Bytes {
+fn read(path: &Path, at: &KeyPath, most: u64) -> Bytes {
     let fail = |why: &dyn std::fmt::Display| {
         Problem::new(at.clone(), format!("{}: {why}", path.display()))
     };

@@ -103,14 +103,12 @@ fn server(
 ) -> Option<(CertifiedKey, Validity)> {
     let files = contents.files;
     let at = |key: &str| KeyPath::root().entry(key);
+    let hint = "PEM: the server's own certificate first, then those that lead to its authority";
     let chain = match &contents.certificate {
-        Ok(bytes) => sections::<CertificateDer<'_>>(bytes, &files.certificate, "certificate"),
-        Err(problem) => Err(problem.message.clone()),
+        Ok(bytes) => chain(bytes, &files.certificate)
+            .map_err(|message| Problem::new(at("certificate"), message).hint(hint)),
+        Err(problem) => Err(problem.clone()),
     };
-    let chain = chain.and_then(|chain| match validity(&chain) {
-        Some(validity) => Ok((chain, validity)),
-        None => Err(format!("the certificate in {} cannot be read", files.certificate.display())),
-    });
     let key = match &contents.key {
         Ok(bytes) => PrivateKeyDer::from_pem_slice(bytes.expose_secret()).map_err(|_| {
             let message = format!("{} holds no private key", files.key.display());
@@ -119,8 +117,6 @@ fn server(
         }),
         Err(problem) => Err(problem.clone()),
     };
-    let hint = "PEM: the server's own certificate first, then those that lead to its authority";
-    let chain = chain.map_err(|message| Problem::new(at("certificate"), message).hint(hint));
     let (Ok((chain, validity)), Ok(key)) = (note(chain, problems), note(key, problems)) else {
         return None;
     };
@@ -137,6 +133,15 @@ fn server(
         }
     });
     note(certified, problems).ok().map(|certified| (certified, validity))
+}
+
+/// The chain, and when its first certificate counts.
+fn chain(bytes: &[u8], path: &Path) -> Result<(Vec<CertificateDer<'static>>, Validity), String> {
+    let chain = sections::<CertificateDer<'_>>(bytes, path, "certificate")?;
+    match validity(&chain) {
+        Some(validity) => Ok((chain, validity)),
+        None => Err(format!("the certificate in {} cannot be read", path.display())),
+    }
 }
 
 /// Who judges client certificates; nobody where none is asked for, or something is wrong.
@@ -181,10 +186,9 @@ fn clients(
 fn authorities(bytes: &[u8], path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for authority in sections::<CertificateDer<'_>>(bytes, path, "certificate")? {
-        let read = roots.add(authority);
-        read.map_err(|e| {
-            format!("{} holds a certificate that cannot be read: {e}", path.display())
-        })?;
+        roots
+            .add(authority)
+            .map_err(|_| format!("{} holds a certificate that cannot be read", path.display()))?;
     }
     Ok(roots)
 }

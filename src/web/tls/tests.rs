@@ -46,85 +46,114 @@ fn told(files: &Files, folder: &Path) -> String {
     lines.collect::<String>().replace(&format!("{}/", folder.display()), "")
 }
 
-#[test]
-fn everything_that_is_wrong_with_the_files_is_told() {
-    let folder = Folder::new("mistakes");
-    let authority = Authority::new("Rig");
-    let (leaf, other) =
-        (authority.issue(&["dns:localhost"], 30), authority.issue(&["dns:localhost"], 30));
-    let good = folder.serve_by(&leaf);
-    let place = |name: &str| folder.0.join(name);
-    let other_key = folder.write("other.key", &other.key);
-    let ca = folder.write("ca.pem", &authority.pem());
-    let clients =
-        |ca: &PathBuf, crl: Option<PathBuf>| Some(Clients { ca: ca.clone(), required: false, crl });
-    let encrypted =
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let encrypted = folder.write("encrypted.key", encrypted);
-    let broken = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-    let broken = folder.write("broken.pem", broken);
-    let long = folder.write("long.pem", &"x".repeat((1 << 20) + 1));
-    let pem = "PEM: the server's own certificate first, then those that lead to its authority";
-    let rows: [(&str, Files, String); 10] = [
-        ("nothing", good.clone(), String::new()),
-        ("nothing, with clients", Files { clients: clients(&ca, None), ..good.clone() }, String::new()),
-        (
-            "both are missing",
-            Files { certificate: place("no.crt"), key: place("no.key"), clients: clients(&place("no.ca"), None) },
-            format!(
-                "certificate: no.crt: No such file or directory (os error 2) ({pem})\n\
-                 key: no.key: No such file or directory (os error 2)\n\
-                 clients.ca: no.ca: No such file or directory (os error 2)\n"
-            ),
-        ),
-        (
-            "each in the other's place",
-            Files { certificate: good.key.clone(), key: good.certificate.clone(), clients: None },
-            format!(
-                "certificate: tls.key holds no certificate ({pem})\n\
-                 key: tls.crt holds no private key (write it in PEM and without a passphrase: `openssl pkey -in KEY -out NEW`)\n"
-            ),
-        ),
-        (
-            "another's key",
-            Files { key: other_key, ..good.clone() },
-            "key: the key in other.key does not belong to the certificate in tls.crt (the server's own certificate stands first in its file)\n".to_owned(),
-        ),
-        (
-            "a key with a passphrase",
-            Files { key: encrypted, ..good.clone() },
-            "key: encrypted.key holds no private key (write it in PEM and without a passphrase: `openssl pkey -in KEY -out NEW`)\n".to_owned(),
-        ),
-        (
-            "half a certificate",
-            Files { certificate: broken.clone(), ..good.clone() },
-            format!("certificate: the certificate in broken.pem cannot be read ({pem})\n"),
-        ),
-        (
-            "a folder, and a file without end",
-            Files { certificate: folder.0.clone(), clients: clients(&long, None), ..good.clone() },
-            format!("certificate: {}: it is no regular file ({pem})\nclients.ca: long.pem: it is longer than 1 MiB\n", folder.0.display()),
-        ),
-        (
-            "an authority that cannot be read, and no list",
-            Files { clients: clients(&broken, Some(ca.clone())), ..good.clone() },
-            "clients.ca: broken.pem holds a certificate that cannot be read: invalid peer certificate: BadEncoding\n\
-             clients.crl: ca.pem holds no list of revocations\n".to_owned(),
-        ),
-        (
-            "a list that is cut off",
-            Files {
-                clients: clients(&ca, Some(folder.write("cut.crl", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"))),
-                ..good.clone()
-            },
-            "clients.crl: cut.crl holds a list that cannot be read\n".to_owned(),
-        ),
-    ];
+const PEM: &str = "PEM: the server's own certificate first, then those that lead to its authority";
+const NO_PASSPHRASE: &str =
+    "write it in PEM and without a passphrase: `openssl pkey -in KEY -out NEW`";
+
+/// Something of PEM that holds nothing that can be read.
+fn broken(kind: &str) -> String {
+    format!("-----BEGIN {kind}-----\nMIIB\n-----END {kind}-----\n")
+}
+
+fn clients(ca: &Path, crl: Option<&Path>) -> Option<Clients> {
+    Some(Clients { ca: ca.to_owned(), required: false, crl: crl.map(Path::to_owned) })
+}
+
+fn check(folder: &Folder, rows: impl IntoIterator<Item = (&'static str, Files, String)>) {
     for (row, files, expected) in rows {
         let told = told(&files, &folder.0);
         assert_eq!(told, expected, "{row}");
         assert!(!told.contains("MIIB"), "{row}: nothing of a file is repeated");
     }
+}
+
+#[test]
+fn everything_that_is_wrong_with_certificate_and_key_is_told() {
+    let folder = Folder::new("mistakes");
+    let authority = Authority::new("Rig");
+    let good = folder.serve_by(&authority.issue(&["dns:localhost"], 30));
+    let other = folder.write("other.key", &authority.issue(&["dns:localhost"], 30).key);
+    let encrypted = folder.write("encrypted.key", &broken("ENCRYPTED PRIVATE KEY"));
+    let cut = folder.write("cut.crt", &broken("CERTIFICATE"));
+    let place = |name: &str| folder.0.join(name);
+    let rows = [
+        ("nothing", good.clone(), String::new()),
+        (
+            "both are missing",
+            Files { certificate: place("no.crt"), key: place("no.key"), clients: None },
+            "certificate: no.crt: No such file or directory (os error 2)\n\
+             key: no.key: No such file or directory (os error 2)\n"
+                .to_owned(),
+        ),
+        (
+            "each in the other's place",
+            Files { certificate: good.key.clone(), key: good.certificate.clone(), clients: None },
+            format!(
+                "certificate: tls.key holds no certificate ({PEM})\n\
+                 key: tls.crt holds no private key ({NO_PASSPHRASE})\n"
+            ),
+        ),
+        (
+            "another's key",
+            Files { key: other, ..good.clone() },
+            "key: the key in other.key does not belong to the certificate in tls.crt \
+             (the server's own certificate stands first in its file)\n"
+                .to_owned(),
+        ),
+        (
+            "a key with a passphrase",
+            Files { key: encrypted, ..good.clone() },
+            format!("key: encrypted.key holds no private key ({NO_PASSPHRASE})\n"),
+        ),
+        (
+            "half a certificate",
+            Files { certificate: cut, ..good.clone() },
+            format!("certificate: the certificate in cut.crt cannot be read ({PEM})\n"),
+        ),
+        (
+            "a folder",
+            Files { certificate: folder.0.clone(), ..good.clone() },
+            format!("certificate: {}: it is no regular file\n", folder.0.display()),
+        ),
+    ];
+    check(&folder, rows);
+}
+
+#[test]
+fn everything_that_is_wrong_with_authorities_and_lists_is_told() {
+    let folder = Folder::new("clients");
+    let authority = Authority::new("Rig");
+    let good = folder.serve_by(&authority.issue(&["dns:localhost"], 30));
+    let ca = folder.write("ca.pem", &authority.pem());
+    let crl = folder.write("crl.pem", &authority.revoke(&[], 30));
+    let cut = folder.write("cut.pem", &broken("CERTIFICATE"));
+    let cut_list = folder.write("cut.crl", &broken("X509 CRL"));
+    let long = folder.write("long.pem", &"x".repeat((1 << 20) + 1));
+    let rows = [
+        ("nothing", clients(&ca, Some(&crl)), ""),
+        (
+            "missing",
+            clients(&folder.0.join("no.ca"), Some(&folder.0.join("no.crl"))),
+            "clients.ca: no.ca: No such file or directory (os error 2)\n\
+             clients.crl: no.crl: No such file or directory (os error 2)\n",
+        ),
+        ("without end", clients(&long, None), "clients.ca: long.pem: it is longer than 1 MiB\n"),
+        (
+            "an authority that cannot be read, and no list",
+            clients(&cut, Some(&ca)),
+            "clients.ca: cut.pem holds a certificate that cannot be read\n\
+             clients.crl: ca.pem holds no list of revocations\n",
+        ),
+        (
+            "a list that cannot be read",
+            clients(&ca, Some(&cut_list)),
+            "clients.crl: cut.crl holds a list that cannot be read\n",
+        ),
+    ];
+    let rows = rows.map(|(row, clients, expected)| {
+        (row, Files { clients, ..good.clone() }, expected.to_owned())
+    });
+    check(&folder, rows);
 }
 
 /// The remarks on what the files hold.
