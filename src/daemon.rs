@@ -24,6 +24,7 @@ use crate::store::{Measured, SqliteStore, StoreError};
 use crate::telemetry::Measures;
 use crate::web::auth::Tokens;
 use crate::web::oidc::Oidc;
+use crate::web::tls::{Peer, Tls, TlsListener};
 use crate::web::{App, Door, router};
 
 /// How long open connections may take to end.
@@ -44,6 +45,7 @@ pub enum StartError {
 pub struct Daemon {
     launches: Vec<Launch>,
     address: SocketAddr,
+    tls: Option<Tls>,
     web: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
 }
@@ -77,6 +79,10 @@ impl Daemon {
         if !problems.is_empty() {
             return Err(StartError::Settings(problems.join("\n")));
         }
+        let tls = settings.web.tls.clone().map(Tls::start).transpose().map_err(|problems| {
+            let problems = problems.iter().map(|p| format!("web.tls.{}: {}", p.path, p.message));
+            StartError::Settings(problems.collect::<Vec<_>>().join("\n"))
+        })?;
         let measures = Measures::default();
         let store = SqliteStore::open(&settings.store.path)?;
         let store: SharedStore =
@@ -110,13 +116,13 @@ impl Daemon {
         for (file, launch) in compiled {
             launches.push(Launch::start(file, launch, shared.clone()).await?);
         }
-        Ok(Self::serve(settings, store, listener, launches, measures))
+        Ok(Self::serve(settings, store, (listener, tls), launches, measures))
     }
 
     fn serve(
         settings: &Settings,
         store: SharedStore,
-        listener: TcpListener,
+        (listener, tls): (TcpListener, Option<Tls>),
         launches: Vec<Launch>,
         measures: Measures,
     ) -> Self {
@@ -125,6 +131,7 @@ impl Daemon {
         let tokens = Tokens {
             list: settings.web.tokens.clone(),
             oidc: settings.web.oidc.clone().map(Oidc::start),
+            certificates: settings.web.certificates.clone(),
             guard_reads: !settings.web.listen.ip().is_loopback(),
             dev: settings.web.dev,
         };
@@ -133,20 +140,30 @@ impl Daemon {
             hosts: settings.web.hosts.clone(),
             origins: settings.web.origins.clone(),
             rate: settings.web.rate,
+            tls: tls.clone(),
         };
         let app = App::new(handles, store, tokens, door, measures);
         let stop = CancellationToken::new();
-        let told = stop.clone();
-        let web = tokio::spawn(async move {
-            let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service).with_graceful_shutdown(told.cancelled_owned()).await
-        });
-        Self { launches, address, web, stop }
+        let told = stop.clone().cancelled_owned();
+        let service = router(app).into_make_service_with_connect_info::<Peer>();
+        let web = if let Some(tls) = tls.clone() {
+            let listener = TlsListener::new(listener, tls);
+            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(told).into_future())
+        } else {
+            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(told).into_future())
+        };
+        Self { launches, address, tls, web, stop }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where the page is.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/", self.address)
     }
 
     /// The launches' names.
@@ -159,7 +176,8 @@ impl Daemon {
         &self.launches
     }
 
-    /// Runs until the process is told to end (TERM or INT); reloads the launch files when told to (HUP).
+    /// Runs until the process is told to end (TERM or INT); when told to (HUP), reads the launch files and those of TLS
+    /// anew.
     ///
     /// # Errors
     /// Signals cannot be had.
@@ -174,6 +192,9 @@ impl Daemon {
                 _ = hup.recv() => {
                     for launch in &mut self.launches {
                         launch.reload().await;
+                    }
+                    if let Some(tls) = &self.tls {
+                        tls.renew().await;
                     }
                 }
             }

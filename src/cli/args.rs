@@ -1,5 +1,7 @@
 //! What the command line takes. The texts here are the help that people read.
 
+mod daemon;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +10,7 @@ use launchgate_core::instant::At;
 use launchgate_core::milestone::Milestone;
 use launchgate_core::name::{CheckPath, Name};
 
+pub use self::daemon::Daemon;
 use super::init::Init;
 use super::online::Report;
 use super::people::{GoNoGo, Sign, Waive};
@@ -163,26 +166,6 @@ pub enum SchemaFormat {
     Json,
     /// A page with tables.
     Markdown,
-}
-
-/// Where the daemon is, and who asks.
-#[derive(Debug, Clone, Args)]
-pub struct Daemon {
-    /// The launch; may be left out when the daemon serves one.
-    #[arg(long)]
-    pub launch: Option<Name>,
-    /// The daemon's address.
-    #[arg(long, env = "LAUNCHGATE_URL", default_value = "http://127.0.0.1:7420")]
-    pub url: String,
-    /// A file with the token; the variable `LAUNCHGATE_TOKEN` holds the token itself.
-    #[arg(long, env = "LAUNCHGATE_TOKEN_FILE")]
-    pub token_file: Option<PathBuf>,
-    /// Who acts, against a daemon in `--dev` mode, which takes no tokens.
-    #[arg(long = "as", value_name = "PERSON")]
-    pub person: Option<Name>,
-    /// A CA to trust besides the public ones, in PEM.
-    #[arg(long, env = "LAUNCHGATE_CA_FILE")]
-    pub ca_file: Option<PathBuf>,
 }
 
 /// `serve`.

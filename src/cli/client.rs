@@ -1,19 +1,16 @@
 //! The daemon's API, as the command line uses it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use launchgate_core::name::Name;
 use reqwest::{Method, StatusCode, Url};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::args::Daemon;
 use super::exit::Failed;
+use super::tls;
 
 /// An answer may not be longer: a report of 10,000 checks has about 10 MiB.
 const MAX_ANSWER: usize = 64 << 20;
@@ -36,7 +33,7 @@ impl Client {
             Failed::usage(format!("`{}` is no address of a daemon: {e}", daemon.url))
         })?;
         Ok(Self {
-            http: http(daemon.ca_file.as_deref())?,
+            http: http(daemon)?,
             base,
             token: token(daemon.token_file.as_deref())?,
             person: daemon.person.clone(),
@@ -161,8 +158,10 @@ impl Client {
         while let Some(deeper) = source.source() {
             source = deeper;
         }
+        let hint =
+            tls::hint(error).unwrap_or("start one by `launchgate serve`, or name it by --url");
         Failed::unreachable(format!(
-            "no daemon answers at {}: {source}\n  = hint: start one by `launchgate serve`, or name it by --url",
+            "no daemon answers at {}: {source}\n  = hint: {hint}",
             self.base
         ))
     }
@@ -191,23 +190,9 @@ fn token(file: Option<&Path>) -> Result<Option<SecretString>, Failed> {
     Ok(std::env::var("LAUNCHGATE_TOKEN").ok().map(|text| text.trim().to_owned().into()))
 }
 
-fn http(ca_file: Option<&Path>) -> Result<reqwest::Client, Failed> {
-    let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    if let Some(path) = ca_file {
-        let fail =
-            |e: &dyn std::fmt::Display| Failed::usage(format!("the CA in {}: {e}", path.display()));
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| fail(&e))? {
-            roots.add(certificate.map_err(|e| fail(&e))?).map_err(|e| fail(&e))?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| Failed::internal(e.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+fn http(daemon: &Daemon) -> Result<reqwest::Client, Failed> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls::config(daemon)?)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(TIMEOUT)

@@ -18,6 +18,7 @@ mod runs;
 mod serve;
 mod snapshot;
 mod terminal;
+mod tls;
 mod watch;
 
 use std::process::ExitCode;

@@ -31,11 +31,8 @@ pub(super) async fn serve(args: Serve, terminal: Terminal) -> Result<Exit, Faile
             daemon::StartError::Settings(message) => Failed::usage(message),
             daemon::StartError::Store(error) => Failed::internal(error.to_string()),
         })?;
-    let address = daemon.address();
-    terminal.complain(&format!(
-        "launchgate serves {} on http://{address}/\n",
-        daemon.names().join(", ")
-    ));
+    let names = daemon.names().join(", ");
+    terminal.complain(&format!("launchgate serves {names} on {}\n", daemon.url()));
     daemon.run_until_told().await.map_err(|e| Failed::internal(e.to_string()))?;
     daemon.stop().await;
     Ok(Exit::Success)

@@ -89,7 +89,7 @@ pub(super) struct Decisions {
     pub(super) decisions: Vec<DecisionReport>,
 }
 
-/// Whose a token is.
+/// Whose a token or a certificate is.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Whoami {
     /// Who acts with it.

@@ -1,8 +1,8 @@
-//! Who asks, and what they may do. The acting person comes from the token, never from a body.
+//! Who asks, and what they may do. The acting person comes from the token or the client certificate, never from a body.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use launchgate_core::name::Name;
 use schemars::JsonSchema;
@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::basic;
+use super::certificates::{self, Listed};
 use super::error::ApiError;
 use super::oidc::{Oidc, is_jwt};
+use super::tls::Peer;
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,13 +48,15 @@ pub struct Token {
     pub expires: Option<Timestamp>,
 }
 
-/// The tokens that the daemon knows.
+/// What the daemon knows people by.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
     /// The tokens.
     pub list: Vec<Token>,
     /// Whose tokens count beside those.
     pub oidc: Option<Oidc>,
+    /// The client certificates.
+    pub certificates: Vec<Listed>,
     /// Whether reading takes a token as well: off loopback it does.
     pub guard_reads: bool,
     /// Whether anybody on this machine may act, under the name that they give.
@@ -69,6 +73,58 @@ pub(super) enum Deed {
     Command,
 }
 
+/// By what somebody is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A token, which is sent on purpose.
+    Token,
+    /// A client certificate, which a browser shows whenever a page asks for anything.
+    Certificate,
+    /// Their word, which counts in `--dev` mode.
+    Word,
+}
+
+/// Somebody who is known, and what they may.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) person: Name,
+    roles: Vec<Role>,
+    pub(super) by: Proof,
+}
+
+impl Known {
+    pub(super) fn may(&self, deed: Deed) -> bool {
+        self.roles.iter().any(|role| role.allows(deed))
+    }
+
+    /// Refuses what they may not.
+    pub(super) fn must(&self, deed: Deed) -> Result<(), ApiError> {
+        if self.may(deed) {
+            return Ok(());
+        }
+        let proof = if self.by == Proof::Certificate { "certificate" } else { "token" };
+        let message = format!("the {proof} of {} does not allow this", self.person);
+        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
+    }
+}
+
+/// Whom the certificate of a connection names, or why it names nobody.
+#[derive(Debug, Clone)]
+pub(super) struct Certified(pub(super) Result<Known, String>);
+
+/// What a request shows of who it is from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'r> {
+    headers: &'r HeaderMap,
+    certified: Option<&'r Certified>,
+}
+
+impl<'r> Shown<'r> {
+    pub(super) fn of(request: &'r Request) -> Self {
+        Self { headers: request.headers(), certified: request.extensions().get() }
+    }
+}
+
 /// The person of a request, once the table of operations has let it pass.
 #[derive(Debug, Clone)]
 pub(super) struct Acting(pub(super) Name);
@@ -77,13 +133,23 @@ impl<S: Sync> FromRequestParts<S> for Acting {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let missing = "nobody was asked for on the way to this order";
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(|| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", missing))
+        passed(&parts.extensions).map(|known| Self(known.person.clone()))
     }
+}
+
+impl<S: Sync> FromRequestParts<S> for Known {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        passed(&parts.extensions).cloned()
+    }
+}
+
+fn passed(extensions: &Extensions) -> Result<&Known, ApiError> {
+    let missing = "nobody was asked for on the way to this order";
+    extensions
+        .get()
+        .ok_or_else(|| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", missing))
 }
 
 impl Role {
@@ -103,40 +169,64 @@ impl Role {
 }
 
 impl Tokens {
-    /// Whether a request may read. A browser cannot send a bearer token by itself, so that a token is also taken as the
-    /// password of basic authentication; for orders it is not, since a browser sends that unasked.
-    pub(super) fn may_read(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    /// Finds whom the certificate of a request's connection names, once for all who ask.
+    pub(super) fn certify(&self, request: &mut Request) {
+        let peer = request.extensions().get::<ConnectInfo<Peer>>();
+        let Some(certificate) = peer.and_then(|peer| peer.0.certificate.clone()) else { return };
+        let named = certificate
+            .counts()
+            .and_then(|()| certificates::holder(&self.certificates, &certificate))
+            .map(|(person, roles)| Known { person, roles, by: Proof::Certificate });
+        request.extensions_mut().insert(Certified(named));
+    }
+
+    /// Whether a request may read.
+    pub(super) fn may_read(&self, shown: Shown<'_>) -> Result<(), ApiError> {
         if self.dev || !self.guard_reads {
             return Ok(());
         }
-        match scheme(headers, "basic").and_then(basic::password) {
-            Some(token) => self.find(&token).map(|_| ()),
-            None => self.find(bearer(headers)?).map(|_| ()),
-        }
+        self.reader(shown).map(drop)
     }
 
     /// Who wants to do something, if they may.
-    pub(super) fn may(&self, headers: &HeaderMap, deed: Deed) -> Result<Name, ApiError> {
-        if self.dev {
-            return in_dev_mode(headers);
-        }
-        let token = self.find(bearer(headers)?)?;
-        if token.roles.iter().any(|role| role.allows(deed)) {
-            return Ok(token.identity);
-        }
-        let message = format!("the token of {} does not allow this", token.identity);
-        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
+    pub(super) fn may(&self, shown: Shown<'_>, deed: Deed) -> Result<Known, ApiError> {
+        let known = if self.dev { in_dev_mode(shown.headers) } else { self.actor(shown) }?;
+        known.must(deed).map(|()| known)
     }
 
-    /// Whose token a request brings, if it counts.
-    pub(super) fn whose(&self, headers: &HeaderMap) -> Option<Name> {
-        headers.get(header::AUTHORIZATION)?;
-        let password = scheme(headers, "basic").and_then(basic::password);
-        let found = match &password {
-            Some(token) => self.find(token),
-            None => self.find(bearer(headers).ok()?),
-        };
-        found.ok().map(|token| token.identity)
+    /// Who a request is from, if anything that it shows counts.
+    pub(super) fn whose(&self, shown: Shown<'_>) -> Option<Name> {
+        shown.headers.get(header::AUTHORIZATION).map(drop).or(shown.certified.map(drop))?;
+        self.reader(shown).ok().map(|known| known.person)
+    }
+
+    /// A browser cannot send a bearer token by itself, so that a token is also taken as the password of basic
+    /// authentication; for orders it is not, since a browser sends that unasked.
+    fn reader(&self, shown: Shown<'_>) -> Result<Known, ApiError> {
+        match scheme(shown.headers, "basic") {
+            Some(given) => {
+                let token = basic::password(given).ok_or_else(|| refused("this takes a token"))?;
+                self.find(&token).map(known)
+            }
+            None => self.actor(shown),
+        }
+    }
+
+    /// A token wins over a certificate, also one that does not count: whoever sends one means to act by it.
+    fn actor(&self, shown: Shown<'_>) -> Result<Known, ApiError> {
+        match (scheme(shown.headers, "bearer"), shown.certified) {
+            (Some(token), _) => self.find(token).map(known),
+            (None, Some(Certified(Ok(known)))) => Ok(known.clone()),
+            (None, Some(Certified(Err(why)))) => Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                why.clone(),
+            )
+            .hint(
+                "list it in `web.certificates` by a name of its `subjectAltName`, or send a token",
+            )),
+            (None, None) => Err(refused("this takes a token")),
+        }
     }
 
     fn find(&self, given: &str) -> Result<Token, ApiError> {
@@ -164,13 +254,14 @@ fn refused(message: &str) -> ApiError {
         .hint("send `Authorization: Bearer TOKEN`; the command line takes LAUNCHGATE_TOKEN")
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    scheme(headers, "bearer").ok_or_else(|| refused("this takes a token"))
+fn known(token: Token) -> Known {
+    Known { person: token.identity, roles: token.roles, by: Proof::Token }
 }
 
-/// The credentials of a scheme, whose name is read in any case.
+/// The credentials of a scheme, whose name is read in any case; empty ones are credentials, too.
 fn scheme<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = given.split_once(' ').unwrap_or((given, ""));
     scheme.eq_ignore_ascii_case(name).then(|| rest.trim())
 }
 
@@ -182,12 +273,13 @@ fn same(hex: &str, digest: &[u8]) -> bool {
     hex.len() == digest.len() * 2 && differences == 0
 }
 
-fn in_dev_mode(headers: &HeaderMap) -> Result<Name, ApiError> {
+fn in_dev_mode(headers: &HeaderMap) -> Result<Known, ApiError> {
     let person = headers.get("x-launchgate-person").and_then(|value| value.to_str().ok());
     let refused = |message: String| {
         ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
             .hint("in --dev mode say who acts: `X-Launchgate-Person: NAME`, or `--as NAME`")
     };
     let person = person.ok_or_else(|| refused("nobody is named".to_owned()))?;
-    Name::try_new(person).map_err(|e| refused(e.to_string()))
+    let person = Name::try_new(person).map_err(|e| refused(e.to_string()))?;
+    Ok(Known { person, roles: vec![Role::Admin], by: Proof::Word })
 }

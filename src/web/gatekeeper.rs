@@ -5,7 +5,7 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,9 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::CorsLayer;
 
 use super::App;
+use super::auth::{Known, Proof, Shown};
 use super::error::ApiError;
+use super::tls::Peer;
 
 /// Pages load what the daemon itself serves and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
@@ -33,7 +35,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of what a library says about a bad request is told on.
 const MAX_REASON: usize = 1 << 10;
 
-pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+/// From what a page a browser sends a request, by its own word: `same-origin`, `same-site`, `cross-site` or `none`.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+pub(super) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    app.tokens.certify(&mut request);
     let admitted = app.rates.admit(&app, &request).and_then(|()| admitted(&app, &request));
     let mut response = match admitted {
         Ok(()) => match tokio::time::timeout(TIMEOUT, next.run(request)).await {
@@ -114,14 +120,37 @@ fn admitted(app: &App, request: &Request) -> Result<(), ApiError> {
             .hint("add the name to `web.hosts` in the settings"));
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let foreign = headers.get(header::ORIGIN).is_some_and(|origin| {
-        origin.to_str().ok().and_then(|o| o.split_once("://")).map(|o| o.1) != host
-    });
-    if !reads && foreign {
+    if !reads && is_foreign(request, host) {
         let message = "an order from another site's page is not taken";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", message));
     }
-    if reads && !open { app.tokens.may_read(headers) } else { Ok(()) }
+    if reads && !open { app.tokens.may_read(Shown::of(request)) } else { Ok(()) }
+}
+
+/// Whether a browser says that another site's page asks. Where the daemon itself speaks TLS, its own name without TLS is
+/// another site: whoever sits on the line can be that.
+fn is_foreign(request: &Request, host: Option<&str>) -> bool {
+    let (headers, peer) = (request.headers(), request.extensions().get::<ConnectInfo<Peer>>());
+    let secure = peer.is_some_and(|peer| peer.0.secure);
+    let origin = headers.get(header::ORIGIN).is_some_and(|origin| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        origin.is_none_or(|(scheme, named)| Some(named) != host || (secure && scheme != "https"))
+    });
+    origin || headers.get(SITE).is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// Refuses an order that a page of another site could have had sent. A browser shows a certificate unasked, whoever's page
+/// it is that asks: the order has to be what such a page may not send before it was allowed to, which it never is.
+pub(super) fn meant(known: &Known, request: &Request) -> Result<(), ApiError> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if reads || known.by != Proof::Certificate || kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = "an order by a certificate is JSON, also where it has no body";
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message)
+        .hint("send `Content-Type: application/json`, or a token in place of the certificate"))
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {

@@ -6,6 +6,7 @@ mod api;
 mod audit;
 pub mod auth;
 pub(crate) mod basic;
+pub mod certificates;
 mod error;
 mod events;
 mod gate;
@@ -21,6 +22,7 @@ mod routes;
 mod runs;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 mod whoami;
 mod written;
 
@@ -53,6 +55,8 @@ pub struct Door {
     pub origins: Vec<String>,
     /// How often each client may ask.
     pub rate: rate::Rate,
+    /// By what TLS is spoken, where the daemon does so itself.
+    pub tls: Option<tls::Tls>,
 }
 
 /// What the handlers share.

@@ -16,8 +16,11 @@ use launchgate_core::report::Report;
 /// What can go wrong anywhere: the status and what it means.
 const REFUSALS: [(&str, &str); 13] = [
     ("400", "The query cannot be read."),
-    ("401", "No token, an unknown one, or one that has expired."),
-    ("403", "The token does not allow it, or the launch file does not name its holder."),
+    ("401", "No token and no certificate that counts."),
+    (
+        "403",
+        "The token or the certificate does not allow it, or the launch file does not name its holder.",
+    ),
     ("404", "There is no such thing."),
     ("405", "It is not asked in this way."),
     ("409", "It cannot be done as things stand."),
@@ -85,6 +88,7 @@ pub(super) fn write() -> Value {
             "responses": refusals,
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "A token of the settings, or of the identity provider." },
+                "certificate": { "type": "mutualTLS", "description": "A client certificate of the settings, where no token is sent." },
                 "password": { "type": "http", "scheme": "basic", "description": "A token as the password: for reading alone." },
             },
         },
@@ -126,14 +130,14 @@ fn describe(
         "parameters": parameters,
         "responses": responses,
         "security": match operation.deed {
-            None => json!([{}, { "token": [] }, { "password": [] }]),
-            Some(_) => json!([{ "token": [] }]),
+            None => json!([{}, { "token": [] }, { "password": [] }, { "certificate": [] }]),
+            Some(_) => json!([{ "token": [] }, { "certificate": [] }]),
         },
     });
     if let Some(deed) = operation.deed {
         described["description"] = json!(match deed {
-            Deed::Sign => "Takes a token of the role `owner` or above.",
-            Deed::Command => "Takes a token of the role `operator`, `commander` or `admin`.",
+            Deed::Sign => "Takes the role `owner` or above.",
+            Deed::Command => "Takes the role `operator`, `commander` or `admin`.",
         });
     }
     if let Some(shape) = operation.body {

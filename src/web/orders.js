@@ -1,9 +1,11 @@
-// Orders by people: a token says who they are, the buttons of the board say what can be ordered, and a dialog asks for
+// Orders by people: a token or a client certificate says who they are, the buttons of the board say what can be ordered, and a dialog asks for
 // what an order takes. The daemon decides; whatever it refuses is told in its words.
 "use strict";
 (() => {
   const KEPT = "launchgate-token";
   const { launch } = document.body.dataset, dev = "dev" in document.body.dataset;
+  // Who shows a certificate that counts need not type anything; a token that is typed all the same wins.
+  const known = "known" in document.body.dataset;
   const by = (id) => document.getElementById(id);
   const who = by("who"), token = by("token"), acting = by("acting"), leave = by("leave");
   const ask = by("ask"), fields = by("ask-fields"), refused = by("ask-refused");
@@ -11,6 +13,7 @@
 
   const credentials = () => {
     const given = sessionStorage.getItem(KEPT) ?? "";
+    if (known && !given) return {};
     return dev ? { "X-Launchgate-Person": given } : { Authorization: `Bearer ${given}` };
   };
 
@@ -30,16 +33,19 @@
 
   async function enter() {
     me = null;
-    if (sessionStorage.getItem(KEPT)) {
+    const given = sessionStorage.getItem(KEPT);
+    if (known || given) {
       try {
         const answer = await fetch("/api/v1/whoami", { headers: credentials(), cache: "no-store" });
         if (answer.ok) me = await answer.json();
-        acting.textContent = me ? `You act as ${me.identity}.` : `✗ ${await told(answer)}`;
+        // A certificate that may only read is no mistake.
+        const why = me || !given ? "" : `✗ ${await told(answer)}`;
+        acting.textContent = me ? `You act as ${me.identity}.` : why;
       } catch { acting.textContent = "✗ The daemon does not answer."; }
       if (!me) sessionStorage.removeItem(KEPT);
     } else acting.textContent = "";
     for (const part of who.querySelectorAll("label, input, [type=submit]")) part.hidden = Boolean(me);
-    leave.hidden = !me;
+    leave.hidden = !me || !given;
     show();
   }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -12,6 +13,7 @@ use maud::{Markup, html};
 
 use super::App;
 use super::api::{Answer, find, history};
+use super::auth::Certified;
 use super::error::ApiError;
 use crate::render::html::{CSS, badge, board, glance, look, page, title};
 use crate::render::words::{self, countdown, tame};
@@ -86,10 +88,14 @@ fn served() -> Markup {
     }
 }
 
+/// Whether the connection's certificate names somebody, who need not say again who they are.
+type Shown = Option<Extension<Certified>>;
+
 /// A page that stays up to date, and on which those who may give orders.
-fn live(app: &App, report: &Report, fragment: &str, board: &Markup) -> Markup {
+fn live(app: &App, shown: &Shown, report: &Report, fragment: &str, board: &Markup) -> Markup {
+    let known = !app.tokens.dev && shown.as_ref().is_some_and(|shown| shown.0.0.is_ok());
     html! {
-        body data-launch=(report.launch) data-fragment=(fragment) data-dev[app.tokens.dev] {
+        body data-launch=(report.launch) data-fragment=(fragment) data-dev[app.tokens.dev] data-known[known] {
             a.skip href="#board" { "Skip to the answer" }
             p #lost role="alert" hidden { }
             (who(app))
@@ -130,11 +136,12 @@ fn who(app: &App) -> Markup {
 
 pub(super) async fn board_page(
     State(app): State<App>,
+    shown: Shown,
     Path(launch): Path<String>,
 ) -> Result<Response, NoPage> {
     let report = find(&app, &launch)?.report();
     let fragment = format!("/launches/{}/board", report.launch);
-    let body = live(&app, &report, &fragment, &board(&report, true));
+    let body = live(&app, &shown, &report, &fragment, &board(&report, true));
     Ok(Html(page(&title(&report), &served(), &body).into_string()).into_response())
 }
 
@@ -148,11 +155,12 @@ pub(super) async fn board_fragment(
 /// A check on a page of its own, with its numbers over time.
 pub(super) async fn check_page(
     State(app): State<App>,
+    shown: Shown,
     Path((launch, list, check)): Path<(String, String, String)>,
 ) -> Result<Response, NoPage> {
     let (report, drawn) = drawn(&app, &launch, &list, &check).await?;
     let fragment = format!("/launches/{}/checks/{list}/{check}/board", report.launch);
-    let body = live(&app, &report, &fragment, &drawn);
+    let body = live(&app, &shown, &report, &fragment, &drawn);
     let called = format!("{} · {list}/{check}", report.verdict.name());
     Ok(Html(page(&called, &served(), &body).into_string()).into_response())
 }

@@ -1,6 +1,6 @@
 //! How often a client may ask: reads and orders are counted apart, so that no reader locks out an order.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::App;
+use super::auth::Shown;
 use super::error::ApiError;
+use super::tls::Peer;
 
 /// After so many requests, clients that have not asked for a while are forgotten.
 const FORGET_EVERY: u32 = 4_096;
@@ -34,7 +36,7 @@ impl Default for Rate {
     }
 }
 
-/// Who asks: the holder of a token that counts, else the address.
+/// Who asks: the holder of a token or a certificate that counts, else the address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Client {
     Person(Name),
@@ -86,11 +88,11 @@ impl Rates {
 }
 
 fn client(app: &App, request: &Request) -> Client {
-    if let Some(person) = app.tokens.whose(request.headers()) {
+    if let Some(person) = app.tokens.whose(Shown::of(request)) {
         return Client::Person(person);
     }
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    Client::Address(peer.map(|peer| peer.0.ip()))
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    Client::Address(peer.map(|peer| peer.0.address.ip()))
 }
 
 fn refusal(seconds: u64) -> ApiError {

@@ -13,7 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::answers::{CheckAnswer, Decisions, Launches, Runs, Summary, Triggers, Whoami};
-use super::auth::{Acting, Deed};
+use super::auth::{Deed, Shown};
+use super::gatekeeper::meant;
 use super::{App, api, audit, events, gate, openapi, people, refresh, runs, whoami};
 
 /// Makes a schema.
@@ -42,7 +43,7 @@ pub(super) struct Operation {
     pub(super) path: &'static str,
     pub(super) id: &'static str,
     pub(super) says: &'static str,
-    /// What a token must allow; none is needed to read, unless the daemon guards that as a whole.
+    /// What a token or a certificate must allow; none is needed to read, unless the daemon guards that as a whole.
     pub(super) deed: Option<Deed>,
     pub(super) query: Option<Shape>,
     pub(super) body: Option<Shape>,
@@ -112,7 +113,7 @@ fn reading() -> Vec<Operation> {
             ..read(
                 "/whoami",
                 "whoami",
-                "Whose the token is, and what it allows.",
+                "Whose the token or the certificate is, and what it allows.",
                 Json(shape::<Whoami>),
                 || get(whoami::whoami),
             )
@@ -337,7 +338,7 @@ fn ordering() -> Vec<Operation> {
     ]
 }
 
-/// The API's router: each operation behind what a token must allow for it.
+/// The API's router: each operation behind what a token or a certificate must allow for it.
 pub(super) fn router(app: &App) -> Router<App> {
     OPERATIONS.iter().fold(Router::new(), |router, operation| {
         let handler = (operation.handler)();
@@ -355,9 +356,10 @@ pub(super) fn router(app: &App) -> Router<App> {
 }
 
 async fn authorised(app: &App, deed: Deed, mut request: Request, next: Next) -> Response {
-    match app.tokens.may(request.headers(), deed) {
-        Ok(person) => {
-            request.extensions_mut().insert(Acting(person));
+    let known = app.tokens.may(Shown::of(&request), deed);
+    match known.and_then(|known| meant(&known, &request).map(|()| known)) {
+        Ok(known) => {
+            request.extensions_mut().insert(known);
             next.run(request).await
         }
         Err(refused) => refused.into_response(),

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use launchgate_core::name::Name;
 use launchgate_core::run::{Choice, Run, RunId};
 use launchgate_core::state::Event;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::App;
 use super::answers::{Runs, Summary};
 use super::api::{Answer, body, find, order, reason};
-use super::auth::{Acting, Deed};
+use super::auth::{Acting, Deed, Known};
 use super::error::ApiError;
 
 pub(super) async fn runs(State(app): State<App>, Path(launch): Path<String>) -> Answer<Json<Runs>> {
@@ -94,8 +94,7 @@ pub(super) struct Deciding {
 pub(super) async fn decide(
     State(app): State<App>,
     Path((launch, run)): Path<(String, String)>,
-    Acting(person): Acting,
-    headers: HeaderMap,
+    known: Known,
     given: Result<Json<Deciding>, JsonRejection>,
 ) -> Answer<Json<Summary>> {
     let Deciding { choice, reason: given, step } = body(given)?;
@@ -109,7 +108,8 @@ pub(super) async fn decide(
     })?;
     // Whose step it is to do is the launch's to say; everything else is an order.
     if choice != Choice::MarkSucceeded || !found.has_owner_at_work(step) {
-        app.tokens.may(&headers, Deed::Command)?;
+        known.must(Deed::Command)?;
     }
-    order(handle, Event::Decided { run: RunId(run), step, choice, person, reason }).await
+    order(handle, Event::Decided { run: RunId(run), step, choice, person: known.person, reason })
+        .await
 }

@@ -1,21 +1,12 @@
-//! Whose a token is, so that a page can show its reader what they may do.
+//! Whose a token or a certificate is, so that a page can show its reader what they may do.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::HeaderMap;
 
-use super::App;
 use super::answers::Whoami;
-use super::api::Answer;
-use super::auth::{Acting, Deed};
+use super::auth::{Deed, Known};
 
-/// The person behind a request and what their token allows; refused for one that allows nothing but reading.
-pub(super) async fn whoami(
-    State(app): State<App>,
-    Acting(person): Acting,
-    headers: HeaderMap,
-) -> Answer<Json<Whoami>> {
-    let commands = app.tokens.may(&headers, Deed::Command).is_ok();
-    let deeds = if commands { vec![Deed::Sign, Deed::Command] } else { vec![Deed::Sign] };
-    Ok(Json(Whoami { identity: person, deeds }))
+/// The person behind a request and what they may; refused for one that may nothing but read.
+pub(super) async fn whoami(known: Known) -> Json<Whoami> {
+    let deeds = [Deed::Sign, Deed::Command].into_iter().filter(|deed| known.may(*deed)).collect();
+    Json(Whoami { identity: known.person, deeds })
 }

@@ -60,6 +60,7 @@ mod rollback;
 mod rollback_messages;
 mod shim;
 mod tidy;
+mod tls;
 mod vantage;
 mod watch;
 mod whole_launch;

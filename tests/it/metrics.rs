@@ -104,6 +104,7 @@ impl Setting {
     fn new() -> Self {
         let service = Service::start();
         let mut daemon = Daemon::of(&launch(&service.url(), free_port()));
+        daemon.secure();
         daemon.start();
         let setting = Self { daemon, _service: service };
         for order in [
@@ -120,13 +121,16 @@ impl Setting {
     /// Where it listens, as it says itself.
     fn address(&self) -> String {
         let log = self.daemon.log();
-        let (_, rest) = log.rsplit_once("http://").expect("it says where it listens");
+        let (_, rest) = log.rsplit_once("https://").expect("it says where it listens");
         rest.split('/').next().unwrap_or_default().to_owned()
     }
 
     fn metrics(&self) -> String {
-        let url = format!("http://{}/metrics", self.address());
-        run(program("curl").args(["--silent", "--show-error", "--fail", "--max-time", "10", &url]))
+        let url = format!("https://{}/metrics", self.address());
+        run(program("curl")
+            .args(["--silent", "--show-error", "--fail", "--max-time", "10", "--cacert"])
+            .arg(self.daemon.file("ca.pem"))
+            .arg(url))
     }
 }
 

@@ -19,8 +19,10 @@ use super::diagnostic::Diagnostics;
 use super::document::Document;
 use super::file;
 use crate::web::auth::Token;
+use crate::web::certificates::{self, Listed};
 use crate::web::oidc::{Provider, is_safe};
 use crate::web::rate::Rate;
+use crate::web::tls::Files;
 use layer::{Layer, Merged};
 use problems::Findings;
 pub use problems::SettingsError;
@@ -58,6 +60,9 @@ pub struct Web {
     /// Where to listen.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
+    /// By what the daemon speaks TLS itself; without it, it speaks plain HTTP.
+    #[serde(default)]
+    pub tls: Option<Files>,
     /// Whether a proxy in front terminates TLS.
     pub tls_terminated: bool,
     /// Names by which the daemon is addressed, beside loopback.
@@ -75,6 +80,9 @@ pub struct Web {
     /// The identity provider whose tokens count as well.
     #[serde(default)]
     pub oidc: Option<Provider>,
+    /// Whose client certificates count as well.
+    #[serde(default)]
+    pub certificates: Vec<Listed>,
     /// Whether orders are taken without tokens.
     pub dev: bool,
 }
@@ -213,13 +221,20 @@ fn misfits(settings: &Settings) -> Vec<Problem> {
             problems
                 .push(Problem::new(at("dev"), "orders without tokens are taken on loopback only"));
         }
-        if !web.tls_terminated || (web.tokens.is_empty() && web.oidc.is_none()) {
-            let message =
-                format!("{} is open to others, without TLS or without tokens", web.listen);
-            let hint = "listen on loopback, or put a proxy with TLS in front, say `tls_terminated: true`, and add tokens";
+        let certified = web.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let known = !web.tokens.is_empty()
+            || web.oidc.is_some()
+            || (certified && !web.certificates.is_empty());
+        if !(web.tls_terminated || web.tls.is_some()) || !known {
+            let message = format!(
+                "{} is open to others, without TLS, or with nothing to know people by",
+                web.listen
+            );
+            let hint = "listen on loopback; or name a certificate in `web.tls`, or put a proxy with TLS in front and say `tls_terminated: true`, and add tokens";
             problems.push(Problem::new(at("listen"), message).hint(hint));
         }
     }
+    problems.extend(of_certificates(web));
     if let Some(provider) = &web.oidc {
         let path = at("oidc");
         for (key, place) in [("issuer", Some(&provider.issuer)), ("keys", provider.keys.as_ref())] {
@@ -251,6 +266,25 @@ fn misfits(settings: &Settings) -> Vec<Problem> {
             let hint = "`printf %s \"$TOKEN\" | sha256sum` gives it";
             problems.push(Problem::new(path, "this is no SHA-256 in hexadecimal").hint(hint));
         }
+    }
+    problems
+}
+
+/// What is wrong with the files of TLS, and with the list of client certificates.
+fn of_certificates(web: &Web) -> Vec<Problem> {
+    let root = KeyPath::root().entry("web");
+    let below = |at: &str, problem: Problem| {
+        let path = root.entry(at).join(&problem.path);
+        Problem { path, ..problem }
+    };
+    let files = web.tls.as_ref().map_or_else(Vec::new, Files::problems);
+    let mut problems: Vec<Problem> = files.into_iter().map(|p| below("tls", p)).collect();
+    let listed = certificates::misfits(&web.certificates);
+    problems.extend(listed.into_iter().map(|p| below("certificates", p)));
+    if !web.certificates.is_empty() && web.tls.as_ref().is_none_or(|tls| tls.clients.is_none()) {
+        let message = "nobody is asked for a certificate, so that none of these counts";
+        let hint = "name the authority that signs them: `web.tls.clients.ca`";
+        problems.push(Problem::new(root.entry("certificates"), message).hint(hint));
     }
     problems
 }
@@ -296,7 +330,7 @@ mod tests {
                 "open to others",
                 "LAUNCHGATE__WEB__LISTEN",
                 "0.0.0.0:80",
-                "LAUNCHGATE__WEB__LISTEN: error: web.listen: 0.0.0.0:80 is open to others, without TLS or without tokens\n  = hint: listen on loopback, or put a proxy with TLS in front, say `tls_terminated: true`, and add tokens",
+                "LAUNCHGATE__WEB__LISTEN: error: web.listen: 0.0.0.0:80 is open to others, without TLS, or with nothing to know people by\n  = hint: listen on loopback; or name a certificate in `web.tls`, or put a proxy with TLS in front and say `tls_terminated: true`, and add tokens",
             ),
             (
                 "every site",
@@ -309,6 +343,18 @@ mod tests {
                 "LAUNCHGATE__WEB__ORIGINS",
                 "['https://status.example.com/']",
                 "LAUNCHGATE__WEB__ORIGINS: error: web.origins[0]: `https://status.example.com/` is no site of the web\n  = hint: write it like `https://status.example.com`, each site by itself",
+            ),
+            (
+                "certificates that nobody asks for",
+                "LAUNCHGATE__WEB__CERTIFICATES",
+                "[{identity: alice, roles: [admin], known_by: {email: alice@example.com}}]",
+                "LAUNCHGATE__WEB__CERTIFICATES: error: web.certificates: nobody is asked for a certificate, so that none of these counts\n  = hint: name the authority that signs them: `web.tls.clients.ca`",
+            ),
+            (
+                "a certificate's subject",
+                "LAUNCHGATE__WEB__CERTIFICATES",
+                "[{identity: alice, roles: [admin], known_by: {cn: alice}}]",
+                "LAUNCHGATE__WEB__CERTIFICATES: error: web.certificates[0].known_by: unknown variant `cn`, expected one of `email`, `dns`, `uri`, `sha256`",
             ),
             (
                 "a token in plain",
@@ -329,7 +375,33 @@ mod tests {
 
     #[test]
     fn mistakes_in_a_file_are_told_with_their_place() {
-        let rows: [(&str, &str, &[&str]); 6] = [
+        let rows: [(&str, &str, &[&str]); 9] = [
+            (
+                "files of TLS that are not there",
+                "web:\n  tls:\n    certificate: no.crt\n    key: no.key\n    clients: { ca: no.ca }",
+                &[
+                    "my.yaml:3:18: error: no.crt: No such file or directory",
+                    "my.yaml:4:10: error: no.key: No such file or directory",
+                    "my.yaml:5:20: error: no.ca: No such file or directory",
+                ],
+            ),
+            (
+                "a slip in TLS",
+                "web: { tls: { certificate: a, key: b, client: { ca: c } } }",
+                &["my.yaml:1:39: error: unknown key `client`", "did you mean `clients`?"],
+            ),
+            (
+                "certificates that are known by nothing, or by the same",
+                "web:\n  certificates:\n    - { identity: a, roles: [], known_by: { email: a } }\n    - { identity: a, roles: [], known_by: { dns: '*.example.com' } }\n    - { identity: a, roles: [], known_by: { uri: a } }\n    - { identity: a, roles: [], known_by: { sha256: a } }\n    - { identity: a, roles: [], known_by: { email: a@b.example } }\n    - { identity: b, roles: [], known_by: { email: a@B.example } }",
+                &[
+                    "my.yaml:3:43: error: `a` is no e-mail address",
+                    "my.yaml:4:43: error: `*.example.com` is no DNS name",
+                    "my.yaml:5:43: error: `a` is no URI",
+                    "my.yaml:6:43: error: this is no SHA-256 in hexadecimal",
+                    "my.yaml:8:43: error: another entry is known by the same",
+                    "nobody is asked for a certificate",
+                ],
+            ),
             ("nothing said", "# nothing\n", &[]),
             (
                 "a fraction",

@@ -12,6 +12,7 @@ mod process;
 mod requests;
 mod runs;
 mod series;
+mod tls;
 mod triggers;
 
 use axum::extract::State;
@@ -43,6 +44,9 @@ fn exposition(app: &App) -> String {
     process::register(&mut registry, app.started);
     app.measures.register(&mut registry);
     let ours = registry.sub_registry_with_prefix("launchgate");
+    if let Some(tls) = &app.door.tls {
+        tls::register(ours, tls.ends());
+    }
     requests::register(ours, MAX_STREAMS - app.streams.available_permits());
     let (launches, checks, triggers) =
         (Launches::register(ours), Checks::register(ours), Triggers::register(ours));

@@ -8,15 +8,17 @@ use std::time::Duration;
 use launchgate_core::name::Name;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsConnector;
 
 use crate::engine::{Handle, Message, Refused};
 use crate::render::sample::Sample;
 use crate::store::MemoryStore;
 use crate::web::auth::{Role, Token, Tokens};
 use crate::web::rate::Rate;
+use crate::web::tls::{Peer, Tls, TlsListener};
 use crate::web::{App, Door, router};
 
 /// No answer of these tests is longer, or takes longer.
@@ -27,7 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Site {
     address: SocketAddr,
     pub(super) app: App,
+    /// How its clients speak TLS, if they do.
+    pub(super) by: Option<TlsConnector>,
 }
+
+/// A connection, with TLS or without.
+pub(super) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
 /// An answer.
 #[derive(Debug)]
@@ -38,6 +47,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What was read until the other end had said everything.
+    pub(super) fn of(read: Vec<u8>) -> Self {
+        let text = String::from_utf8(read).expect("answers are text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
@@ -128,16 +145,33 @@ impl Site {
 
     /// A site that may be asked so often.
     pub(super) async fn rated(rate: Rate) -> Self {
-        Self::at_rate(tokens(), vec![launch("checkout-2-4", Sample::pending(), false)], rate).await
+        let launches = vec![launch("checkout-2-4", Sample::pending(), false)];
+        Self::at_rate(tokens(), launches, rate, None).await
+    }
+
+    /// A site that speaks TLS, and may be asked so often.
+    pub(super) async fn secured(tokens: Tokens, rate: Rate, tls: Tls) -> Self {
+        let launches = vec![launch("checkout-2-4", Sample::pending(), false)];
+        Self::at_rate(tokens, launches, rate, Some(tls)).await
+    }
+
+    /// The same site, asked in the same way.
+    pub(super) fn asked_again(&self) -> Self {
+        Self { address: self.address, app: self.app.clone(), by: self.by.clone() }
+    }
+
+    /// The same site, asked otherwise.
+    pub(super) fn asked_by(&self, by: TlsConnector) -> Self {
+        Self { address: self.address, app: self.app.clone(), by: Some(by) }
     }
 
     async fn with(tokens: Tokens, launches: Vec<Handle>) -> Self {
         // No test is a client that asks too often, but those that mean to be.
         let rate = Rate { reads_per_second: 0, orders_per_second: 0 };
-        Self::at_rate(tokens, launches, rate).await
+        Self::at_rate(tokens, launches, rate, None).await
     }
 
-    async fn at_rate(tokens: Tokens, launches: Vec<Handle>, rate: Rate) -> Self {
+    async fn at_rate(tokens: Tokens, launches: Vec<Handle>, rate: Rate, tls: Option<Tls>) -> Self {
         let launches: BTreeMap<_, _> =
             launches.into_iter().map(|handle| (handle.launch().clone(), handle)).collect();
         let store = Arc::new(Mutex::new(MemoryStore::default()));
@@ -149,16 +183,20 @@ impl Site {
                 hosts: vec!["gate.example".to_owned()],
                 origins: vec!["https://status.example".to_owned()],
                 rate,
+                tls: tls.clone(),
             },
             crate::telemetry::Measures::default(),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
         let address = listener.local_addr().expect("it is bound");
-        let router = router(app.clone());
+        let service = router(app.clone()).into_make_service_with_connect_info::<Peer>();
         tokio::spawn(async move {
-            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+            match tls {
+                Some(tls) => axum::serve(TlsListener::new(listener, tls), service).await,
+                None => axum::serve(listener, service).await,
+            }
         });
-        Self { address, app }
+        Self { address, app, by: None }
     }
 
     pub(super) fn host(&self) -> String {
@@ -188,10 +226,15 @@ impl Site {
         let mut read = Vec::new();
         let all = stream.read_to_end(&mut read);
         tokio::time::timeout(PATIENCE, all).await.expect("an answer comes").expect("and whole");
-        let text = String::from_utf8(read).expect("answers are text");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        Answer::of(read)
+    }
+
+    /// A connection on which nothing was said yet.
+    pub(super) async fn connect(&self) -> Box<dyn Line> {
+        let stream = TcpStream::connect(self.address).await.expect("it listens");
+        let Some(by) = &self.by else { return Box::new(stream) };
+        let name = "localhost".try_into().expect("it is a name");
+        Box::new(by.connect(name, stream).await.expect("a handshake"))
     }
 
     /// Sends a request and leaves the answer to be read.
@@ -201,8 +244,8 @@ impl Site {
         path: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
+    ) -> Box<dyn Line> {
+        let mut stream = self.connect().await;
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         let own = [("Host", self.host()), ("Content-Length", body.len().to_string())];
         for (name, value) in &own {
@@ -233,7 +276,7 @@ impl Site {
 
 /// A live stream and what was heard of it.
 pub(super) struct Live {
-    stream: TcpStream,
+    stream: Box<dyn Line>,
     pub(super) heard: String,
 }
 

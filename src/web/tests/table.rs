@@ -1,5 +1,6 @@
-//! Each role at each operation that takes a token, and those without a token that counts.
+//! Each role at each operation that takes a token or a certificate, and those without one that counts.
 
+use super::secure::{Secure, people};
 use super::site::{Site, tokens};
 use crate::render::sample::Sample;
 use crate::web::auth::Role;
@@ -54,6 +55,33 @@ async fn each_role_may_what_the_table_says_and_nothing_else() {
                 "{row} {}",
                 operation.id
             );
+        }
+    }
+    assert_eq!(tried, Role::ALL.len() * 14, "every order, and whoami");
+}
+
+#[tokio::test]
+async fn each_role_may_the_same_by_certificate() {
+    let secure = Secure::of("table").await;
+    let known = people();
+    let known: Vec<_> =
+        known.iter().map(|one| (one.roles[0], secure.person(one.identity.as_str()))).collect();
+    let (none, unlisted) = (secure.site.asked_again(), secure.person("mallory"));
+    let headers = [("Content-Type", "application/json")];
+    let mut tried = 0;
+    for operation in OPERATIONS.iter() {
+        let Some(deed) = operation.deed else { continue };
+        let (method, path) = (operation.method.to_uppercase(), filled(operation.path));
+        for (role, site) in &known {
+            let answer = site.ask(&method, &path, &headers, "{}").await;
+            let refused = answer.status == 403 && answer.json()["code"] == "forbidden";
+            assert_eq!(refused, !role.allows(deed), "{role:?} {}: {answer:?}", operation.id);
+            assert_ne!(answer.status, 401, "{role:?} {}", operation.id);
+            tried += 1;
+        }
+        for (row, site) in [("none", &none), ("unlisted", &unlisted)] {
+            let refusal = site.ask(&method, &path, &headers, "{}").await.refusal();
+            assert_eq!(refusal, (401, "unauthorized".to_owned()), "{row} {}", operation.id);
         }
     }
     assert_eq!(tried, Role::ALL.len() * 14, "every order, and whoami");

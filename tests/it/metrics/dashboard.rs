@@ -48,7 +48,8 @@ struct Scraper {
 }
 
 impl Scraper {
-    fn of(address: &str) -> Self {
+    fn of(setting: &Setting) -> Self {
+        let (address, ca) = (setting.address(), setting.daemon.file("ca.pem"));
         let (folder, port) = (TempDir::new("scraper"), free_port());
         let file =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus/launchgate.rules.yaml");
@@ -57,8 +58,10 @@ impl Scraper {
             &format!(
                 "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
                  rule_files: ['{}']\n\
-                 scrape_configs:\n  - {{job_name: launchgate, static_configs: [{{targets: ['{address}']}}]}}\n",
-                file.display()
+                 scrape_configs:\n  - {{job_name: launchgate, scheme: https, tls_config: {{ca_file: '{}'}}, \
+                 static_configs: [{{targets: ['{address}']}}]}}\n",
+                file.display(),
+                ca.display()
             ),
         );
         let mut command = program("prometheus");
@@ -115,7 +118,7 @@ fn what_the_dashboard_and_the_rules_ask_for_is_there() {
         return;
     }
     let setting = Setting::new();
-    let scraper = Scraper::of(&setting.address());
+    let scraper = Scraper::of(&setting);
     let asked = expressions(&dashboard());
     assert!(asked.len() > 40, "{} expressions", asked.len());
     scraper.all_give(&asked);

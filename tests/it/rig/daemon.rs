@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::authority::Authority;
 use super::process::{Server, TempDir, free_port, poll_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,6 +18,8 @@ pub(crate) struct Daemon {
     server: Option<Server>,
     /// Whether its clock is ahead by what the file `ahead` says.
     ahead: bool,
+    /// Whether it speaks TLS, by an authority whose certificate is the file `ca.pem`.
+    secured: bool,
 }
 
 impl Daemon {
@@ -24,7 +27,7 @@ impl Daemon {
     pub(crate) fn of(launch: &str) -> Self {
         let folder = TempDir::new("daemon");
         folder.write("launch.yaml", launch);
-        Self { folder, port: free_port(), server: None, ahead: false }
+        Self { folder, port: free_port(), server: None, ahead: false, secured: false }
     }
 
     /// Sets its clock ahead of the machine's by so much; it need not be started again for that after the first time.
@@ -35,9 +38,20 @@ impl Daemon {
         self.ahead = true;
     }
 
+    /// Lets it speak TLS from its next start on.
+    pub(crate) fn secure(&mut self) {
+        let authority = Authority::new("Rig");
+        let leaf = authority.issue(&["dns:localhost", "ip:127.0.0.1"], 30);
+        self.write("ca.pem", &authority.pem());
+        self.write("tls.crt", &leaf.pem);
+        self.write("tls.key", &leaf.key);
+        self.secured = true;
+    }
+
     /// Where its pages are.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.secured { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// A file of the launch's folder.
@@ -63,6 +77,12 @@ impl Daemon {
         command.arg(self.folder.join("store.db"));
         // Tests give orders faster than people, and what comes of them is what matters.
         command.env("LAUNCHGATE__WEB__RATE__ORDERS_PER_SECOND", "0");
+        if self.secured {
+            let [certificate, key] = ["tls.crt", "tls.key"].map(|name| self.file(name));
+            let tls =
+                format!("{{ certificate: {}, key: {} }}", certificate.display(), key.display());
+            command.env("LAUNCHGATE__WEB__TLS", tls);
+        }
         if self.ahead {
             command.arg("--clock-ahead").arg(self.file("ahead"));
         }
@@ -93,8 +113,12 @@ impl Daemon {
 
     /// Runs the command line against it.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
-        let output = binary().args(arguments).args(["--url", &self.url()]).output();
-        output.expect("the binary is built for this test")
+        let mut command = binary();
+        command.args(arguments).args(["--url", &self.url()]);
+        if self.secured {
+            command.env("LAUNCHGATE_CA_FILE", self.file("ca.pem"));
+        }
+        command.output().expect("the binary is built for this test")
     }
 
     /// Runs the command line against it; it must succeed.

@@ -3,6 +3,7 @@
 //! here judges an answer: the tests do.
 
 pub(crate) mod alertmanager;
+pub(crate) mod authority;
 pub(crate) mod barman;
 pub(crate) mod borg;
 pub(crate) mod browser;
@@ -27,6 +28,7 @@ pub(crate) mod recorder;
 pub(crate) mod redis;
 pub(crate) mod restic;
 pub(crate) mod room;
+pub(crate) mod secure;
 pub(crate) mod service;
 pub(crate) mod tls_zoo;
 pub(crate) mod web;
