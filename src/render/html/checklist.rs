@@ -23,7 +23,7 @@ pub(super) fn checklist(list: &ChecklistReport, report: &Report, live: bool) -> 
                 span.fine {
                     " due " time datetime=(list.due_at) { (list.due) } ", "
                     span.(tone.class()) { (state) }
-                    " · " (counts(list)) " · " (words::gates(list.gates))
+                    " · " (words::counts(list)) " · " (words::gates(list.gates))
                     @if let Some(owner) = &list.owner { " · " (words::holders(owner, &list.people)) }
                     @if list.warnings > 0 { " · " (list.warnings) @if list.warnings == 1 { " warning" } @else { " warnings" } }
                 }
@@ -31,16 +31,6 @@ pub(super) fn checklist(list: &ChecklistReport, report: &Report, live: bool) -> 
             ul.checks { @for each in &list.checks { (check(each, report, live)) } }
         }
     }
-}
-
-/// How many checks stand how, what is wrong first.
-fn counts(list: &ChecklistReport) -> Markup {
-    let order = ["fail", "unknown", "warn", "waived", "pass"].map(|word| {
-        (word, list.checks.iter().filter(|check| check.outcome.name() == word).count())
-    });
-    let told = order.iter().filter(|(_, count)| *count > 0);
-    let told: Vec<String> = told.map(|(word, count)| format!("{count} {word}")).collect();
-    html! { (told.join(", ")) }
 }
 
 /// Where a check stands on the page.
