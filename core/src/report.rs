@@ -276,7 +276,7 @@ pub struct DayStep {
     /// Who holds that role.
     pub people: Vec<Name>,
     /// When it is planned, as written.
-    pub at: Option<String>,
+    pub planned: Option<String>,
     /// When it is planned, as an instant; it moves with the start of the deployment.
     pub planned_at: Option<Timestamp>,
     /// Where it stands.

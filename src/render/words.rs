@@ -164,7 +164,9 @@ pub fn watched(kept: &WatchReport) -> String {
 
 /// When a step of the launch day is planned: as written, and on the clock of the launch.
 pub fn planned(step: &DayStep, report: &Report) -> String {
-    let Some((at, instant)) = step.at.as_ref().zip(step.planned_at) else { return String::new() };
+    let Some((at, instant)) = step.planned.as_ref().zip(step.planned_at) else {
+        return String::new();
+    };
     let zone = report.go_live.parse::<Zoned>().map(|go_live| go_live.time_zone().clone());
     match zone {
         Ok(zone) => format!("{at} {}", instant.to_zoned(zone).strftime("%H:%M")),
