@@ -14,7 +14,18 @@ use crate::render::Format;
 pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Failed> {
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
-    let at = args.at.map_or_else(String::new, |at| {
+    let report = told(&client, &launch, &args, terminal).await?;
+    Ok(Exit::Verdict(if args.due { due(&report) } else { verdict(&report["verdict"])? }))
+}
+
+/// Prints a launch's report, and hands it out.
+pub(super) async fn told(
+    client: &Client,
+    launch: &Name,
+    args: &Report,
+    terminal: Terminal,
+) -> Result<Value, Failed> {
+    let at = args.at.as_ref().map_or_else(String::new, |at| {
         let mut url = Url::parse("http://query/").expect("it is a URL");
         url.query_pairs_mut().append_pair("at", &at.to_string());
         format!("{}&", url.query().unwrap_or_default())
@@ -29,10 +40,11 @@ pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Fai
         }
     };
     terminal.print(&text);
-    Ok(Exit::Verdict(if args.due { due(&report) } else { verdict(&report["verdict"])? }))
+    Ok(report)
 }
 
-fn verdict(word: &Value) -> Result<Verdict, Failed> {
+/// A verdict by its word.
+pub(super) fn verdict(word: &Value) -> Result<Verdict, Failed> {
     serde_json::from_value(word.clone())
         .map_err(|_| Failed::internal(format!("the daemon's verdict is {word}")))
 }
