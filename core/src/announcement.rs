@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::matter::{Status, Turn};
 use crate::milestone::Milestone;
@@ -161,7 +161,9 @@ impl FromStr for When {
 }
 
 /// How an announcement stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
     /// It arrived.
@@ -187,7 +189,7 @@ impl Told {
 }
 
 /// An announcement in a report.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnnouncementReport {
     /// Its name.
     pub name: String,
@@ -211,7 +213,7 @@ pub struct AnnouncementReport {
 }
 
 /// An announcement's way to one channel, in a report.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelReport {
     /// The channel.
     pub channel: Name,

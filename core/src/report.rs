@@ -1,10 +1,11 @@
 //! The report: the one value that the page, the terminal, the API, the metrics and the exit code are drawn from.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::announcement::AnnouncementReport;
 use crate::cadence::WatchReport;
@@ -20,8 +21,10 @@ use crate::run::{Held, Run, RunId, StepState};
 use crate::trigger::{Flag, Hold, Mode, Status};
 use crate::waiver::Waiver;
 
+mod read;
+
 /// Everything a reader may see of a launch, at one instant.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The launch.
     pub launch: Name,
@@ -62,7 +65,7 @@ pub struct Report {
     /// What is wrong with launchgate itself: a launch file that does not compile, a store that cannot be written.
     pub alarms: Vec<String>,
     /// The checks that somebody wanted looked at again, and that have not been yet.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looking_again: Vec<CheckPath>,
     /// The checklists.
     pub checklists: Vec<ChecklistReport>,
@@ -91,7 +94,7 @@ pub struct Report {
 }
 
 /// What a report of another instant rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Basis {
     /// It is of an instant to come, as if nothing else were seen until then.
@@ -104,7 +107,7 @@ pub enum Basis {
 }
 
 /// A checklist in a report.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ChecklistReport {
     /// The name.
     pub id: Name,
@@ -131,7 +134,7 @@ pub struct ChecklistReport {
 }
 
 /// How a checklist stands against its due time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DueState {
     /// Not due yet.
@@ -143,7 +146,8 @@ pub enum DueState {
 }
 
 /// A check in a report.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
 pub struct CheckReport {
     /// The full name.
     pub id: CheckPath,
@@ -152,7 +156,7 @@ pub struct CheckReport {
     /// Whether the gate hangs on it.
     pub level: Level,
     /// How it stands.
-    #[serde(serialize_with = "as_word")]
+    #[serde(serialize_with = "as_word", deserialize_with = "read::outcome")]
     #[schemars(with = "String")]
     pub outcome: Outcome,
     /// Why it is unknown, if it is.
@@ -162,12 +166,12 @@ pub struct CheckReport {
     /// The probe kind, or `sign_off`.
     pub probe: Name,
     /// From where it is looked at, if not from the daemon's host as it is.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vantages: Vec<Name>,
     /// What was last seen.
     pub readings: Option<Readings>,
     /// What its numbers are held against.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitReport>,
     /// When it was last seen.
     pub observed_at: Option<Timestamp>,
@@ -187,7 +191,7 @@ pub struct CheckReport {
 }
 
 /// What is asked of those who sign a check off.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SigningReport {
     /// The role that may sign.
     pub by: Name,
@@ -202,7 +206,7 @@ pub struct SigningReport {
 }
 
 /// A number that a check's reading is held against.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitReport {
     /// The reading.
     pub reading: Name,
@@ -211,7 +215,7 @@ pub struct LimitReport {
     /// The number, in the base of the unit.
     pub value: f64,
     /// How the two must compare, as the launch file says it: `<`, `<=`, `==`, `>=` or `>`.
-    pub operator: &'static str,
+    pub operator: Cow<'static, str>,
     /// Whether beyond it the check warns, rather than fails.
     pub warns: bool,
 }
@@ -222,7 +226,7 @@ fn as_word<S: serde::Serializer>(outcome: &Outcome, s: S) -> Result<S::Ok, S::Er
 }
 
 /// A decision in a report.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionReport {
     /// Its number, counted from 1.
     pub number: usize,
@@ -244,13 +248,13 @@ pub struct DecisionReport {
     pub stale: bool,
     /// What has changed, in words.
     pub changes: Vec<String>,
-    /// The decision as it is kept, with the report that it was made on.
+    /// The decision as it is kept, with the report that it was made on; none in a report that was read from a text.
     #[serde(skip)]
-    pub kept: Arc<Decision>,
+    pub kept: Option<Arc<Decision>>,
 }
 
 /// The launch day: the plan, and how far it has come.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DayReport {
     /// The procedure.
     pub procedure: Name,
@@ -267,7 +271,7 @@ pub struct DayReport {
 }
 
 /// A step of the launch day.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DayStep {
     /// Its name.
     pub step: Name,
@@ -278,7 +282,7 @@ pub struct DayStep {
     /// Who holds that role.
     pub people: Vec<Name>,
     /// When it is planned, as written.
-    pub at: Option<String>,
+    pub planned: Option<String>,
     /// When it is planned, as an instant; it moves with the start of the deployment.
     pub planned_at: Option<Timestamp>,
     /// Where it stands.
@@ -291,7 +295,7 @@ pub struct DayStep {
 }
 
 /// Where the watch after the launch stands.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchingReport {
     /// When its next report is compiled; none before the launch is live and after the watch.
     pub next_at: Option<Timestamp>,
@@ -304,7 +308,7 @@ pub struct WatchingReport {
 }
 
 /// The messages of a launch in short.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageReport {
     /// How many wait to be delivered.
     pub waiting: usize,
@@ -317,7 +321,7 @@ pub struct MessageReport {
 }
 
 /// A trigger in a report.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TriggerReport {
     /// The name.
     pub id: Name,

@@ -64,7 +64,9 @@ pub enum Command {
     Probe(Probe),
     /// Print the daemon's report: may we launch?
     Report(Report),
-    /// Watch a launch on the terminal, as it goes; or a line for each change, where there is no terminal.
+    /// Watch launches on the terminal, as they go, one or all; or a line for each change, where there is no terminal.
+    ///
+    /// Tab and 1 to 5 choose a pane, the arrows an item, Enter looks closely, Esc goes back, ? explains, q quits.
     Watch(Watch),
     /// Sign a check off, or reject it.
     Sign(Sign),

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use launchgate_core::name::Name;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::header::{self, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -46,21 +47,26 @@ impl Client {
         if let Some(launch) = &self.launch {
             return Ok(launch.clone());
         }
-        let launches = self.get("/api/v1/launches").await?;
-        let names: Vec<&str> = launches["launches"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|launch| launch["launch"].as_str())
-            .collect();
-        match names.as_slice() {
-            [one] => one.parse().map_err(|e| Failed::internal(format!("the daemon's answer: {e}"))),
-            [] => Err(Failed::usage("the daemon serves no launch")),
+        match self.launches().await?.as_slice() {
+            [one] => Ok(one.clone()),
             many => Err(Failed::usage(format!(
                 "the daemon serves several launches: choose one by --launch: {}",
-                many.join(", ")
+                many.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
             ))),
         }
+    }
+
+    /// The launches that are meant: the one named, or all that there are, one at least.
+    pub(super) async fn launches(&self) -> Result<Vec<Name>, Failed> {
+        if let Some(launch) = &self.launch {
+            return Ok(vec![launch.clone()]);
+        }
+        let answer = self.get("/api/v1/launches").await?;
+        let launches = answer["launches"].as_array().into_iter().flatten();
+        let names = launches.filter_map(|launch| launch["launch"].as_str());
+        let names: Result<Vec<Name>, _> = names.map(str::parse).collect();
+        let names = names.map_err(|e| Failed::internal(format!("the daemon's answer: {e}")))?;
+        if names.is_empty() { Err(Failed::usage("the daemon serves no launch")) } else { Ok(names) }
     }
 
     /// Reads JSON.
@@ -118,27 +124,55 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    /// Reads a text, if it is another than the one with this tag, and keeps its tag.
+    pub(super) async fn newer(
+        &self,
+        path: &str,
+        tag: &mut Option<HeaderValue>,
+    ) -> Result<Option<String>, Failed> {
+        let mut request = self.request(Method::GET, path)?;
+        if let Some(tag) = &*tag {
+            request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let newest = response.headers().get(header::ETAG).cloned();
+        let text = self.read(response).await?;
+        *tag = newest;
+        Ok(Some(text))
+    }
+
     async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<String, Failed> {
+        let mut request = self.request(method, path)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.read(request.send().await.map_err(|e| self.unreachable(&e))?).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Failed> {
         let url = self
             .base
             .join(path)
             .map_err(|e| Failed::usage(format!("`{}{path}` is no address: {e}", self.base)))?;
         let mut request = self.http.request(method, url);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose_secret());
         }
         if let Some(person) = &self.person {
             request = request.header("x-launchgate-person", person.as_str());
         }
-        let mut response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        Ok(request)
+    }
+
+    async fn read(&self, mut response: Response) -> Result<String, Failed> {
         let status = response.status();
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|e| self.unreachable(&e))? {

@@ -51,7 +51,20 @@ pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Fai
     let client = Client::new(&args.daemon)?;
     let launch = client.launch().await?;
     let all_seen = !args.refresh || refresh(&client, &launch, args.within, terminal).await?;
-    let at = args.at.map_or_else(String::new, |at| {
+    let report = told(&client, &launch, &args, terminal).await?;
+    let found = if args.due { due(&report) } else { verdict(&report["verdict"])? };
+    // What was asked for is what is so now, and nobody knows that of everything.
+    Ok(Exit::Verdict(if all_seen { found } else { found.max(Verdict::Hold) }))
+}
+
+/// Prints a launch's report, and hands it out.
+pub(super) async fn told(
+    client: &Client,
+    launch: &Name,
+    args: &Report,
+    terminal: Terminal,
+) -> Result<Value, Failed> {
+    let at = args.at.as_ref().map_or_else(String::new, |at| {
         let mut url = Url::parse("http://query/").expect("it is a URL");
         url.query_pairs_mut().append_pair("at", &at.to_string());
         format!("{}&", url.query().unwrap_or_default())
@@ -66,12 +79,11 @@ pub(super) async fn report(args: Report, terminal: Terminal) -> Result<Exit, Fai
         }
     };
     terminal.print(&text);
-    let found = if args.due { due(&report) } else { verdict(&report["verdict"])? };
-    // What was asked for is what is so now, and nobody knows that of everything.
-    Ok(Exit::Verdict(if all_seen { found } else { found.max(Verdict::Hold) }))
+    Ok(report)
 }
 
-fn verdict(word: &Value) -> Result<Verdict, Failed> {
+/// A verdict by its word.
+pub(super) fn verdict(word: &Value) -> Result<Verdict, Failed> {
     serde_json::from_value(word.clone())
         .map_err(|_| Failed::internal(format!("the daemon's verdict is {word}")))
 }

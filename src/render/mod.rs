@@ -12,7 +12,7 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod text;
-mod timeline;
+pub(crate) mod timeline;
 pub mod words;
 
 use std::str::FromStr;

@@ -169,3 +169,22 @@ fn a_text_has_eighty_columns_whatever_it_says() {
         }
     }
 }
+
+#[test]
+fn a_report_that_is_read_back_says_the_same() {
+    for report in hostile() {
+        let written = serde_json::to_string(&report).expect("JSON");
+        let read: launchgate_core::report::Report =
+            serde_json::from_str(&written).expect("it is a report");
+        assert_eq!(serde_json::to_string(&read).expect("JSON"), written);
+        let outcomes = |report: &launchgate_core::report::Report| -> Vec<_> {
+            let checks = report.checklists.iter().flat_map(|list| &list.checks);
+            checks.map(|check| check.outcome).collect()
+        };
+        assert_eq!(outcomes(&read), outcomes(&report), "why a check is unknown stands beside it");
+        for format in Format::value_variants() {
+            let drawn = |report| render(report, *format, Options::default());
+            assert_eq!(drawn(&read), drawn(&report), "{}", format.name());
+        }
+    }
+}

@@ -145,13 +145,8 @@ impl Page {
         }
         self.line("\nBlockers");
         for blocker in &report.blockers {
-            let what = match (&blocker.check, &blocker.checklist) {
-                (Some(check), _) => format!("{check} · "),
-                (None, Some(list)) => format!("{list} · "),
-                (None, None) => String::new(),
-            };
             let why = self.badge(blocker.why.name(), 12, words::why(blocker.why));
-            self.wrapped(&format!("  {why} "), 17, &format!("{what}{}", tame(&blocker.title)));
+            self.wrapped(&format!("  {why} "), 17, &words::blocked(blocker));
             self.wrapped(&" ".repeat(17), 17, &tame(&blocker.because));
             if let Some(who) = words::who(blocker, report) {
                 self.wrapped(&" ".repeat(17), 17, &format!("owner: {who}"));

@@ -12,19 +12,19 @@ const MOST: usize = 60;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// When.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// How good it is.
-    pub(super) tone: Tone,
+    pub(crate) tone: Tone,
     /// What it was, in a word.
-    pub(super) what: &'static str,
+    pub(crate) what: &'static str,
     /// What it was, in a sentence.
-    pub(super) says: String,
+    pub(crate) says: String,
 }
 
 /// What happened, newest first.
-pub(super) fn timeline(report: &Report) -> Vec<Entry> {
+pub(crate) fn timeline(report: &Report) -> Vec<Entry> {
     let mut all = Vec::new();
     let mut add = |at, tone, what, says: String| all.push(Entry { at, tone, what, says });
     for reached in &report.milestones {

@@ -12,7 +12,7 @@ use launchgate_core::decision::Word;
 use launchgate_core::gate::{Blocker, Gates, Verdict, Why};
 use launchgate_core::name::Name;
 use launchgate_core::report::{
-    Basis, CheckReport, DayStep, DecisionReport, DueState, Report, TriggerReport,
+    Basis, CheckReport, ChecklistReport, DayStep, DecisionReport, DueState, Report, TriggerReport,
 };
 use launchgate_core::run::{Ended, Run, RunStatus, StepState};
 use launchgate_core::time::{elapsed, format_duration};
@@ -164,12 +164,27 @@ pub fn watched(kept: &WatchReport) -> String {
 
 /// When a step of the launch day is planned: as written, and on the clock of the launch.
 pub fn planned(step: &DayStep, report: &Report) -> String {
-    let Some((at, instant)) = step.at.as_ref().zip(step.planned_at) else { return String::new() };
-    let zone = report.go_live.parse::<Zoned>().map(|go_live| go_live.time_zone().clone());
-    match zone {
-        Ok(zone) => format!("{at} {}", instant.to_zoned(zone).strftime("%H:%M")),
-        Err(_) => at.clone(),
+    let Some((at, instant)) = step.planned.as_ref().zip(step.planned_at) else {
+        return String::new();
+    };
+    match here(instant, report) {
+        Some(instant) => format!("{at} {}", instant.strftime("%H:%M")),
+        None => at.clone(),
     }
+}
+
+/// An instant on the clock of the launch, and in which zone: `Tue 2026-12-01 09:00:00 GMT`.
+pub fn clock(instant: Timestamp, report: &Report) -> String {
+    match here(instant, report) {
+        Some(instant) => instant.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string(),
+        None => format!("{instant:.0}"),
+    }
+}
+
+/// An instant in the launch's zone.
+fn here(instant: Timestamp, report: &Report) -> Option<Zoned> {
+    let go_live: Zoned = report.go_live.parse().ok()?;
+    Some(instant.to_zoned(go_live.time_zone().clone()))
 }
 
 /// A step's word, tone, and what there is to see of it.
@@ -201,7 +216,7 @@ pub fn decision(made: &DecisionReport, report: &Report) -> Tone {
 
 /// Whether a decision answers the question of now on facts that no longer hold. One that answered an earlier question is
 /// history.
-fn is_stale(made: &DecisionReport, report: &Report) -> bool {
+pub fn is_stale(made: &DecisionReport, report: &Report) -> bool {
     made.stale && made.question == report.question
 }
 
@@ -218,6 +233,39 @@ pub fn decided(made: &DecisionReport, report: &Report) -> String {
         String::new()
     };
     format!("by {} at {:.0}{against}{note}{stale}", made.person, made.at)
+}
+
+/// How many checks of a checklist stand how, what is wrong first: `1 fail, 3 pass`.
+pub fn counts(list: &ChecklistReport) -> String {
+    let order = ["fail", "unknown", "warn", "waived", "pass"].map(|word| {
+        (word, list.checks.iter().filter(|check| check.outcome.name() == word).count())
+    });
+    let told = order.iter().filter(|(_, count)| *count > 0);
+    let told: Vec<String> = told.map(|(word, count)| format!("{count} {word}")).collect();
+    told.join(", ")
+}
+
+/// How near a trigger is to mattering: 0 for one that does not watch, 6 for one that fired.
+pub fn nearness(trigger: &TriggerReport) -> u8 {
+    match trigger.state {
+        Status::Disarmed | Status::Expired => 0,
+        Status::Watching => 1,
+        Status::Arming => 2,
+        Status::Suspended => 3,
+        Status::Blind => 4,
+        Status::Pending => 5,
+        Status::Fired => 6,
+    }
+}
+
+/// What a blocker is about: the check and its title.
+pub fn blocked(blocker: &Blocker) -> String {
+    let title = tame(&blocker.title);
+    match (&blocker.check, &blocker.checklist) {
+        (Some(check), _) => format!("{check} · {title}"),
+        (None, Some(list)) => format!("{list} · {title}"),
+        (None, None) => title,
+    }
 }
 
 /// How a checklist stands against its due time.
@@ -272,10 +320,13 @@ pub fn looking_again(report: &Report) -> Option<String> {
 pub fn who(blocker: &Blocker, report: &Report) -> Option<String> {
     let role = blocker.owner.as_ref()?;
     let list = report.checklists.iter().find(|list| Some(&list.id) == blocker.checklist.as_ref());
-    Some(match list {
-        Some(list) if list.owner.as_ref() == Some(role) => holders(role, &list.people),
-        Some(_) | None => role.to_string(),
-    })
+    let of_list = list.filter(|list| list.owner.as_ref() == Some(role)).map(|list| &list.people);
+    let checks = list.into_iter().flat_map(|list| &list.checks);
+    let signing = checks.filter(|check| Some(&check.id) == blocker.check.as_ref());
+    let mut signing = signing.filter_map(|check| check.signing.as_ref());
+    let of_check = || signing.find(|signing| signing.by == *role).map(|signing| &signing.people);
+    let people = of_list.or_else(of_check);
+    Some(people.map_or_else(|| role.to_string(), |people| holders(role, people)))
 }
 
 /// How somebody is reached: `Olga N., on_call: phone +44 20 …, chat @olga`.
@@ -345,6 +396,14 @@ pub fn ask(run: &Run, step: usize) -> (String, String) {
     let answers =
         if step.is_manual() { "mark-succeeded|abort" } else { "retry|mark-succeeded|abort" };
     (task, format!("launchgate run {answers} {} --reason …", run.id))
+}
+
+/// The time until go-live, or since, to the second: `T-4d 01:54:33`, `T+00:12:05`.
+pub fn clock(seconds: i64) -> String {
+    let (sign, left) = (if seconds >= 0 { '-' } else { '+' }, seconds.unsigned_abs());
+    let (days, hours, minutes) = (left / 86_400, left % 86_400 / 3_600, left % 3_600 / 60);
+    let days = if days == 0 { String::new() } else { format!("{days}d ") };
+    format!("T{sign}{days}{hours:02}:{minutes:02}:{:02}", left % 60)
 }
 
 /// The time until go-live, or since.

@@ -392,6 +392,7 @@ fn resolved(path: &Path) -> std::io::Result<PathBuf> {
 
 /// Takes the lock beside the file, which ends with the process: and with any that it was just about to start when it was
 /// killed, which has the lock as well until it has become another program.
+#[expect(clippy::disallowed_methods, reason = "a store is opened before anything else is at work")]
 fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");

@@ -127,7 +127,8 @@ pub(super) async fn decided_on(
 ) -> Answer<Response> {
     let report = find(&app, &launch)?.report();
     let found = report.decisions.iter().find(|made| made.number.to_string() == number);
-    let found = found.ok_or_else(|| ApiError::not_found(format!("decision `{number}`")))?;
+    let kept = found.and_then(|made| made.kept.as_ref());
+    let kept = kept.ok_or_else(|| ApiError::not_found(format!("decision `{number}`")))?;
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((kind, found.kept.report.to_string()).into_response())
+    Ok((kind, kept.report.to_string()).into_response())
 }

@@ -419,7 +419,7 @@ fn limits(check: &Check) -> Vec<LimitReport> {
             reading: limit.reading.name.clone(),
             unit: limit.reading.kind.unit(),
             value: limit.value,
-            operator: limit.operator,
+            operator: limit.operator.into(),
             warns,
         })
     })

@@ -180,7 +180,7 @@ impl State {
             action: step.action.clone(),
             owner: step.owner.clone(),
             people: role.and_then(|role| self.plan.people.get(role)).cloned().unwrap_or_default(),
-            at: step.at.map(|due| due.to_string()),
+            planned: step.at.map(|due| due.to_string()),
             planned_at,
             state: state.cloned().unwrap_or(StepState::Planned),
             late: late.filter(|late| *late >= LATE).map(|late| late.as_secs_f64()),

@@ -239,7 +239,7 @@ impl State {
                     version: kept.facts.version.clone(),
                     stale: !changes.is_empty(),
                     changes,
-                    kept: Arc::clone(kept),
+                    kept: Some(Arc::clone(kept)),
                 }
             })
             .collect()

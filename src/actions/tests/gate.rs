@@ -32,7 +32,7 @@ fn made(report: &Report, decision: Word, stale: bool) -> DecisionReport {
         version: report.version.clone(),
         stale,
         changes: if stale { vec!["dns was pass, is fail".into()] } else { Vec::new() },
-        kept: Arc::new(kept),
+        kept: Some(Arc::new(kept)),
     }
 }
 

@@ -1,16 +1,20 @@
-//! `watch`: a launch as it goes. On a terminal a board that stays up to date, elsewhere a line for each change.
+//! `watch`: launches as they go. On a terminal a board that stays up to date, elsewhere a line for each change.
 
+mod board;
+mod follow;
+mod known;
 mod line;
 mod screen;
-mod view;
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
+use launchgate_core::gate::Verdict;
 use launchgate_core::name::Name;
-use serde_json::Value;
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Receiver};
 
 use super::args::Daemon;
 use super::client::Client;
@@ -18,18 +22,19 @@ use super::exit::{Exit, Failed};
 use super::online::{self, Report};
 use super::terminal::Terminal;
 use crate::render::Format;
-use screen::{Key, Screen};
-use view::View;
+use board::Board;
+use follow::{Heard, News};
+use screen::{Key, Next, Screen};
 
-/// Without an event for so long, the daemon counts as lost: it says that it lives every 15 seconds.
-const SILENCE: Duration = Duration::from_secs(20);
-/// Before a lost daemon is asked again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How many launches are followed at once; each takes one of the daemon's live streams.
+const MOST: usize = 64;
+/// How often the board's clocks are set.
+const TICK: Duration = Duration::from_secs(1);
 
 /// `watch`.
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Print the report once, and take the exit code from its verdict.
+    /// Print the report once, and take the exit code from its verdict; from the worst, if there are several launches.
     #[arg(long)]
     pub once: bool,
     /// The daemon.
@@ -37,114 +42,119 @@ pub struct Watch {
     pub daemon: Daemon,
 }
 
-/// What was heard of the daemon.
-enum News {
-    /// A newer report: as a text, and as what it says.
-    Report(String, Box<Value>),
-    /// It is lost, and why.
-    Lost(String),
-}
-
 pub(super) async fn watch(args: Watch, terminal: Terminal) -> Result<Exit, Failed> {
-    if args.once {
-        let report = Report::once(Format::Text, args.daemon);
-        return online::report(report, terminal).await;
-    }
     let client = Client::new(&args.daemon)?;
     // A daemon that is not there at first is a mistake in the command, more likely than a loss.
-    let launch = client.launch().await?;
+    let launches = client.launches().await?;
+    if args.once {
+        return once(&client, &launches, args.daemon, terminal).await;
+    }
+    if launches.len() > MOST {
+        let message = format!(
+            "the daemon serves {} launches, and {MOST} can be watched at once: choose one by --launch",
+            launches.len()
+        );
+        return Err(Failed::usage(message));
+    }
     let (tell, news) = mpsc::channel(4);
-    let follow = follow(&client, &launch, terminal.colour, &tell);
+    let follow = follow::all(&client, &launches, &tell);
     if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
         let screen = Screen::open().map_err(|e| Failed::internal(format!("the terminal: {e}")))?;
+        let board = Board::new(&launches, terminal.colour);
         tokio::select! {
-            shown = show(screen, news) => shown,
+            shown = show(screen, board, news) => shown,
             () = follow => Ok(Exit::Success),
         }
     } else {
         tokio::select! {
-            () = print(news, terminal) => Ok(Exit::Success),
+            () = print(news, launches.len() > 1, terminal) => Ok(Exit::Success),
             () = follow => Ok(Exit::Success),
         }
     }
 }
 
-/// Follows the launch, over every loss.
-async fn follow(client: &Client, launch: &Name, colour: bool, tell: &Sender<News>) {
-    let events = format!("/api/v1/launches/{launch}/events");
-    loop {
-        let heard = client.follow(&events, SILENCE, async |event| {
-            if event == "report" {
-                let news = ask(client, launch, colour)
-                    .await
-                    .unwrap_or_else(|lost| News::Lost(lost.message));
-                drop(tell.send(news).await);
-            }
-        });
-        if let Err(lost) = heard.await
-            && tell.send(News::Lost(lost.message)).await.is_err()
-        {
-            return;
+/// Prints each launch's report, and exits by the worst verdict.
+async fn once(
+    client: &Client,
+    launches: &[Name],
+    daemon: Daemon,
+    terminal: Terminal,
+) -> Result<Exit, Failed> {
+    let args = Report::once(Format::Text, daemon);
+    let mut worst = Verdict::Go;
+    for (index, launch) in launches.iter().enumerate() {
+        if index > 0 {
+            terminal.print("\n");
         }
-        tokio::time::sleep(AGAIN).await;
+        let report = online::told(client, launch, &args, terminal).await?;
+        worst = worst.max(online::verdict(&report["verdict"])?);
     }
+    Ok(Exit::Verdict(worst))
 }
 
-async fn ask(client: &Client, launch: &Name, colour: bool) -> Result<News, Failed> {
-    let path = format!("/api/v1/launches/{launch}/report?format=");
-    let colour = if colour { "&color=always" } else { "" };
-    let report = client.get(&format!("{path}json")).await?;
-    let text = client.text(&format!("{path}text{colour}")).await?;
-    Ok(News::Report(text, Box::new(report)))
-}
-
-/// A line for each change, with its time.
-async fn print(mut news: Receiver<News>, terminal: Terminal) {
-    let mut last = String::new();
-    while let Some(news) = news.recv().await {
+/// A line for each change, with its time, and with the launch's name where there are several.
+async fn print(mut news: Receiver<Heard>, several: bool, terminal: Terminal) {
+    let now = || format!("{:.0}", Timestamp::now());
+    // What was known last of each launch, and what was printed of it.
+    let mut lines: HashMap<Name, (String, String)> = HashMap::new();
+    while let Some(Heard { launch, news }) = news.recv().await {
+        let name = if several { format!("{launch}  ") } else { String::new() };
+        let (known, printed) = lines.entry(launch).or_default();
         let (at, line) = match news {
-            News::Report(_, report) => line::of(&report),
-            News::Lost(why) => {
-                (format!("{:.0}", jiff::Timestamp::now()), format!("? LOST: {}", line::first(&why)))
+            News::Report(report) => {
+                let (at, line) = line::of(&serde_json::from_str(&report).unwrap_or_default());
+                known.clone_from(&line);
+                (at, line)
             }
+            News::Same => (now(), known.clone()),
+            News::Lost(why) => (now(), format!("? LOST: {}", line::first(&why))),
         };
-        if line != last {
-            terminal.print(&format!("{at}  {line}\n"));
-            last = line;
+        if *printed != line {
+            terminal.print(&format!("{at}  {name}{line}\n"));
+            *printed = line;
         }
     }
 }
 
 /// The board, until somebody has seen enough.
-async fn show(mut screen: Screen, mut news: Receiver<News>) -> Result<Exit, Failed> {
-    let mut view = View::default();
-    let mut lost: Option<(Instant, String)> = None;
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
+async fn show(
+    mut screen: Screen,
+    mut board: Board,
+    mut news: Receiver<Heard>,
+) -> Result<Exit, Failed> {
+    let failed = |e: std::io::Error| Failed::internal(format!("the terminal: {e}"));
+    let mut tick = tokio::time::interval(TICK);
+    let mut newer = true;
     loop {
-        view.lost = lost
-            .as_ref()
-            .map(|(since, why)| (since.elapsed().as_secs(), line::first(why).to_owned()));
-        screen
-            .draw(|width, height| view.frame(width, height))
-            .map_err(|e| Failed::internal(format!("the terminal: {e}")))?;
+        // A slow terminal is given the newest there is when it is done with the last, and nothing in between.
+        if newer && !screen.is_drawing() {
+            let now = Timestamp::now();
+            screen.draw(|area| board.frame(area, now)).map_err(failed)?;
+            newer = false;
+        }
         tokio::select! {
-            _ = tick.tick() => {}
-            key = screen.key() => match key {
-                Some(Key::Quit) | None => return Ok(Exit::Success),
-                Some(Key::Scroll(scroll)) => view.scroll(scroll, screen.height()),
-                Some(Key::Redraw) => screen.forget(),
+            _ = tick.tick() => newer = true,
+            next = screen.next() => match next.map_err(failed)? {
+                Next::Drawn => {}
+                Next::Gone | Next::Wanted(Key::Quit) => break,
+                Next::Wanted(Key::Redraw) => {
+                    screen.forget();
+                    newer = true;
+                }
+                Next::Wanted(Key::Press(press)) => {
+                    board.press(press, screen.area(), Timestamp::now());
+                    newer = true;
+                }
             },
             heard = news.recv() => match heard {
-                None => return Ok(Exit::Success),
-                Some(News::Report(text, _)) => {
-                    lost = None;
-                    view.take(&text);
-                }
-                Some(News::Lost(why)) => {
-                    let since = lost.take().map_or_else(Instant::now, |(since, _)| since);
-                    lost = Some((since, why));
+                None => break,
+                Some(heard) => {
+                    board.take(heard, Timestamp::now());
+                    newer = true;
                 }
             },
         }
     }
+    screen.close().await;
+    Ok(Exit::Success)
 }

@@ -6,7 +6,7 @@ use launchgate_core::report::Report;
 use maud::{Markup, html};
 
 use super::super::words::{self, tame};
-use super::{badge, link};
+use super::{badge, instant, link, sentence};
 
 /// Every announcement, in the order of the launch file.
 pub(super) fn announcements(report: &Report) -> Markup {
@@ -27,11 +27,11 @@ fn announcement(each: &AnnouncementReport, report: &Report) -> Markup {
                 @if each.name != each.on { (each.on) ", " }
                 "to " @for (i, to) in each.channels.iter().enumerate() { @if i > 0 { ", " } (to.channel) }
                 @if let Some(owner) = &each.owner { " · " (owner) }
-                @if let Some(at) = each.at { " · " time datetime=(at) { (format!("{at:.0}")) } }
+                @if let Some(at) = each.at { " · " (instant(at, report)) }
             }
             @if let Some(title) = &each.title { p { strong { (tame(title)) } } }
             p { (tame(&each.message)) }
-            p.fine { (words::standing(each, report)) }
+            p.fine { (sentence(&words::standing(each, report))) }
         }
     }
 }

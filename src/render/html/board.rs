@@ -11,7 +11,7 @@ use super::day::day;
 use super::glance::glance;
 use super::happened::{happened, watch};
 use super::run::run;
-use super::{badge, link, orders};
+use super::{badge, instant, link, orders, sentence};
 
 /// What changes with every report. Its parts are always there, so that a live page can compare them one by one; a live
 /// one has the buttons that give orders.
@@ -21,7 +21,7 @@ pub fn board(report: &Report, live: bool) -> Markup {
         (headline(report, live))
         (glance(report, ""))
         div #alarms role="alert" {
-            @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (tame(alarm)) } }
+            @for alarm in &report.alarms { p.alarm { strong { "✗ Alarm " } (sentence(alarm)) } }
         }
         (blockers(report, live))
         (day(report, live))
@@ -57,7 +57,7 @@ fn headline(report: &Report, live: bool) -> Markup {
                 @if live { (orders::decision(report)) }
                 p.late hidden[report.on_schedule] { "✗ Overdue: " (words::names(&report.overdue)) }
                 p.fine {
-                    "As of " time datetime=(report.as_of) { (format!("{:.0}", report.as_of)) }
+                    "As of " (instant(report.as_of, report))
                     @if let Some(again) = words::looking_again(report) { " · … " (again) }
                     @for (name, url) in &report.links { " · " (link(name, url)) }
                 }
@@ -87,7 +87,7 @@ fn blocker(blocker: &Blocker, report: &Report, live: bool) -> Markup {
                 (Some(id), None) => { code { (id) } },
                 (None, _) => {},
             }
-            p { (tame(&blocker.because)) }
+            p { (sentence(&blocker.because)) }
             @if let Some(who) = words::who(blocker, report) { p.fine { "Owner: " strong { (who) } } }
             @for each in &blocker.contacts { (reach(each)) }
             @if let Some(check) = found.filter(|_| live) { (orders::check(check)) }
@@ -119,8 +119,8 @@ fn trigger(trigger: &TriggerReport, report: &Report, live: bool) -> Markup {
                     aria-label={ "Breach credited to " (trigger.id) } { (credit) }
                 span { (credit) " of breach" }
             }
-            p { (tame(&trigger.because)) }
-            @if let Some(hold) = &trigger.hold { p.fine { "Held by " (hold.by) " until " time datetime=(hold.until) { (format!("{:.0}", hold.until)) } ": " (tame(&hold.reason)) } }
+            p { (sentence(&trigger.because)) }
+            @if let Some(hold) = &trigger.hold { p.fine { "Held by " (hold.by) " until " (instant(hold.until, report)) ": " (tame(&hold.reason)) } }
             @if live { (orders::trigger(trigger)) }
         }
     }

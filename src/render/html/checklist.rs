@@ -7,7 +7,7 @@ use launchgate_core::report::{CheckReport, ChecklistReport, Report};
 use maud::{Markup, html};
 
 use super::super::words::{self, ago, tame};
-use super::{badge, link, orders};
+use super::{badge, instant, link, orders, sentence};
 
 /// How many odd parts of a look are shown; the API has the rest.
 const MAX_PARTS: usize = 8;
@@ -23,24 +23,13 @@ pub(super) fn checklist(list: &ChecklistReport, report: &Report, live: bool) -> 
                 span.fine {
                     " due " time datetime=(list.due_at) { (list.due) } ", "
                     span.(tone.class()) { (state) }
-                    " · " (counts(list)) " · " (words::gates(list.gates))
+                    " · " (words::counts(list)) " · " (words::gates(list.gates))
                     @if let Some(owner) = &list.owner { " · " (words::holders(owner, &list.people)) }
-                    @if list.warnings > 0 { " · " (list.warnings) @if list.warnings == 1 { " warning" } @else { " warnings" } }
                 }
             }
             ul.checks { @for each in &list.checks { (check(each, report, live)) } }
         }
     }
-}
-
-/// How many checks stand how, what is wrong first.
-fn counts(list: &ChecklistReport) -> Markup {
-    let order = ["fail", "unknown", "warn", "waived", "pass"].map(|word| {
-        (word, list.checks.iter().filter(|check| check.outcome.name() == word).count())
-    });
-    let told = order.iter().filter(|(_, count)| *count > 0);
-    let told: Vec<String> = told.map(|(word, count)| format!("{count} {word}")).collect();
-    html! { (told.join(", ")) }
 }
 
 /// Where a check stands on the page.
@@ -59,7 +48,7 @@ pub(super) fn check(check: &CheckReport, report: &Report, live: bool) -> Markup 
                 strong { (tame(&check.title)) } " " code { (check.id.check) }
                 @if check.level == Level::Advisory { span.fine { " advisory" } }
                 p {
-                    (tame(&check.because)) (age(check, report))
+                    (sentence(&check.because)) (age(check, report))
                     @if live && check.observed_at.is_some() {
                         span.fine { " · " a href={ "/launches/" (report.launch) "/checks/" (check.id) } aria-label={ "History of " (check.id) } { "history" } }
                     }
@@ -69,7 +58,7 @@ pub(super) fn check(check: &CheckReport, report: &Report, live: bool) -> Markup 
                 @if let Some(waiver) = &check.waiver {
                     p.fine {
                         "~ waived by " strong { (waiver.person) } " " time datetime=(waiver.at) { (ago(waiver.at, report.as_of)) }
-                        ", until " time datetime=(waiver.until) { (format!("{:.0}", waiver.until)) } ": " (tame(&waiver.reason))
+                        ", until " (instant(waiver.until, report)) ": " (tame(&waiver.reason))
                     }
                 }
                 @if live { (orders::check(check)) }

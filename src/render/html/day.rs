@@ -4,7 +4,7 @@ use launchgate_core::report::{DayReport, DayStep, Report};
 use maud::{Markup, html};
 
 use super::super::words::{self, tame};
-use super::{badge, orders};
+use super::{badge, instant, orders};
 
 /// The launch day; an empty section where there is no plan of it, so that a live page keeps its place.
 pub(super) fn day(report: &Report, live: bool) -> Markup {
@@ -23,7 +23,7 @@ fn plan(day: &DayReport, report: &Report, live: bool) -> Markup {
         div.run {
             p { code { (day.procedure) } " · " (day.standing) }
             @if let Some(held) = &day.held {
-                p.alarm { strong { "! Held" } " by " (held.person) " at " time datetime=(held.at) { (format!("{:.0}", held.at)) } ": " (tame(&held.reason)) }
+                p.alarm { strong { "! Held" } " by " (held.person) " at " (instant(held.at, report)) ": " (tame(&held.reason)) }
             }
             @if let Some((run, step)) = asking {
                 @let (task, command) = words::ask(run, step);

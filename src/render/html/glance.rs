@@ -34,23 +34,10 @@ fn blocked(report: &Report) -> Markup {
     }
 }
 
-/// How near a trigger is to mattering, the nearest last.
-fn rank(trigger: &TriggerReport) -> u8 {
-    match trigger.state {
-        Status::Disarmed | Status::Expired => 0,
-        Status::Watching => 1,
-        Status::Arming => 2,
-        Status::Suspended => 3,
-        Status::Blind => 4,
-        Status::Pending => 5,
-        Status::Fired => 6,
-    }
-}
-
 fn triggers(report: &Report) -> Markup {
-    let worst = report.triggers.iter().map(rank).max().unwrap_or_default();
+    let worst = report.triggers.iter().map(words::nearness).max().unwrap_or_default();
     let such: Vec<&TriggerReport> =
-        report.triggers.iter().filter(|trigger| rank(trigger) == worst).collect();
+        report.triggers.iter().filter(|trigger| words::nearness(trigger) == worst).collect();
     html! {
         @match such.as_slice() {
             [] => { (badge("none", Tone::Calm)) },

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::super::timeline::timeline;
 use super::super::words::{self, ago};
-use super::{badge, orders};
+use super::{badge, instant, orders};
 
 /// The watch: the next report, and those that were kept.
 pub(super) fn watch(report: &Report) -> Markup {
@@ -16,13 +16,13 @@ pub(super) fn watch(report: &Report) -> Markup {
             @if let Some(watch) = watch {
                 p.fine {
                     @match watch.next_at {
-                        Some(at) => { "Next report at " time datetime=(at) { (format!("{at:.0}")) } ", until " (watch.ends) },
+                        Some(at) => { "Next report at " (instant(at, report)) ", until " (watch.ends) },
                         None => { "Over" },
                     }
                 }
                 ul.cards {
                     @for kept in &watch.reports {
-                        li { (badge(kept.verdict.name(), words::verdict(kept.verdict))) " " time datetime=(kept.at) { (format!("{:.0}", kept.at)) } p { (words::watched(kept)) } }
+                        li { (badge(kept.verdict.name(), words::verdict(kept.verdict))) " " (instant(kept.at, report)) p { (words::watched(kept)) } }
                     }
                 }
             }
@@ -41,7 +41,7 @@ pub(super) fn happened(report: &Report, live: bool) -> Markup {
             ol.timeline {
                 @for entry in &entries {
                     li {
-                        time datetime=(entry.at) title=(format!("{:.0}", entry.at)) { (ago(entry.at, report.as_of)) } " "
+                        time datetime=(entry.at) title=(words::clock(entry.at, report)) { (ago(entry.at, report.as_of)) } " "
                         (badge(entry.what, entry.tone)) " " (entry.says)
                     }
                 }

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::super::words::{self, tame};
 use super::checklist::check as standing;
+use super::instant;
 use super::plot::Plot;
 
 /// How many looks the table has.
@@ -38,7 +39,7 @@ pub fn look(check: &CheckReport, history: &[Observation], report: &Report, live:
             div.scroll tabindex="0" role="region" aria-label="The table of the last looks" {
                 table {
                     thead { tr { th scope="col" { "Ended" } th scope="col" { "Took" } th scope="col" { "Saw" } } }
-                    tbody { @for each in history.iter().take(LOOKS) { (row(each, check)) } }
+                    tbody { @for each in history.iter().take(LOOKS) { (row(each, check, report)) } }
                 }
             }
         }
@@ -86,7 +87,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-fn row(look: &Observation, check: &CheckReport) -> Markup {
+fn row(look: &Observation, check: &CheckReport, report: &Report) -> Markup {
     let says = match &look.outcome {
         Ok(readings) => {
             // What the check hangs on stands first: the end may not be shown.
@@ -103,7 +104,7 @@ fn row(look: &Observation, check: &CheckReport) -> Markup {
     let says = shorten(&tame(&says));
     html! {
         tr {
-            td.when { time datetime=(look.at.wall) { (format!("{:.0}", look.at.wall)) } }
+            td.when { (instant(look.at.wall, report)) }
             td.when { (words::seconds(look.took.as_secs_f64())) }
             td { (says) }
         }

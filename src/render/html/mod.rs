@@ -14,6 +14,7 @@ mod orders;
 mod plot;
 mod run;
 
+use jiff::Timestamp;
 use launchgate_core::report::Report;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -57,6 +58,22 @@ pub fn title(report: &Report) -> String {
 /// A mark and a word, so that nothing hangs on colour alone.
 pub fn badge(word: &str, tone: Tone) -> Markup {
     html! { span.badge.(tone.class()) { span aria-hidden="true" { (tone.mark()) " " } (word) } }
+}
+
+/// An instant, on the clock of the launch.
+fn instant(at: Timestamp, report: &Report) -> Markup {
+    html! { time datetime=(at) { (words::clock(at, report)) } }
+}
+
+/// A sentence of ours, in which names and commands stand between backticks.
+fn sentence(text: &str) -> Markup {
+    let text = tame(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    // One that is not closed is of somebody else's making.
+    if parts.len() % 2 == 0 {
+        return html! { (text) };
+    }
+    html! { @for (i, part) in parts.iter().enumerate() { @if i % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 /// An address as a link if it leads to the web, else as text.

@@ -91,7 +91,7 @@ impl<'a> Order<'a> {
 }
 
 /// Has checks looked at at once: these, or all.
-fn look_again(label: impl Into<String>, checks: Value) -> Order<'static> {
+fn look_again(label: impl Into<String>, checks: &[&str]) -> Order<'static> {
     let order = Order::new(label, Deed::Sign, "refresh", json!({ "checks": checks }));
     Order { at_once: true, ..order }
 }
@@ -113,7 +113,7 @@ pub(super) fn decision(report: &Report) -> Markup {
             .note()
             .says(says.clone())
     };
-    let again = look_again("Look again at everything", json!([]));
+    let again = look_again("Look again at everything", &[]);
     row(&[again, word("Decide GO", "go"), word("Decide NO-GO", "no_go").grave()])
 }
 
@@ -158,7 +158,7 @@ pub(super) fn check(check: &CheckReport) -> Markup {
         )
         .reason()]),
         Outcome::Fail | Outcome::Warn | Outcome::Unknown(_) => {
-            let again = look_again(format!("Look again at {id}"), json!([id]));
+            let again = look_again(format!("Look again at {id}"), &[&id]);
             let waive =
                 Order::new(format!("Waive {id}"), Deed::Command, "waivers", json!({ "check": id }))
                     .reason()

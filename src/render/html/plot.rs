@@ -136,7 +136,7 @@ impl Plot<'_> {
         }
         for limit in &self.limits {
             let word = if limit.warns { "should be" } else { "must be" };
-            text += &format!("; {word} {}{}", compared(limit.operator), show(limit.value));
+            text += &format!("; {word} {}{}", compared(&limit.operator), show(limit.value));
         }
         text
     }
@@ -201,7 +201,7 @@ mod tests {
             reading: Name::of("lag"),
             unit: Unit::Time,
             value: 5.0,
-            operator: "<=",
+            operator: "<=".into(),
             warns: false,
         };
         let drawn = plot(&[Some(1.0), Some(2.0), None, Some(1.5)], Some(&limit));

@@ -17,7 +17,7 @@ impl Page {
         };
         let standing = self.badge(&day.standing, 0, tone);
         self.line("");
-        self.wrapped("", 0, &format!("Launch day · {} · {standing}", day.procedure));
+        self.wrapped("", 0, &format!("Launch day {}  {standing}", day.procedure));
         if let Some(held) = &day.held {
             let head = self.toned("  ! HELD", Tone::Bad);
             let says = format!("by {} at {:.0}: {}", held.person, held.at, tame(&held.reason));

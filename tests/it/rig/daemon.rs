@@ -16,6 +16,8 @@ pub(crate) struct Daemon {
     folder: TempDir,
     port: u16,
     server: Option<Server>,
+    /// The files of the launches that it serves.
+    launches: Vec<String>,
     /// Whether its clock is ahead by what the file `ahead` says.
     ahead: bool,
     /// Whether it speaks TLS, by an authority whose certificate is the file `ca.pem`.
@@ -27,7 +29,14 @@ impl Daemon {
     pub(crate) fn of(launch: &str) -> Self {
         let folder = TempDir::new("daemon");
         folder.write("launch.yaml", launch);
-        Self { folder, port: free_port(), server: None, ahead: false, secured: false }
+        let launches = vec!["launch.yaml".to_owned()];
+        Self { folder, port: free_port(), server: None, launches, ahead: false, secured: false }
+    }
+
+    /// Serves another launch beside the first, once it is started.
+    pub(crate) fn beside(&mut self, file: &str, launch: &str) {
+        self.folder.write(file, launch);
+        self.launches.push(file.to_owned());
     }
 
     /// Sets its clock ahead of the machine's by so much; it need not be started again for that after the first time.
@@ -86,11 +95,10 @@ impl Daemon {
         if self.ahead {
             command.arg("--clock-ahead").arg(self.file("ahead"));
         }
-        command.arg(self.folder.join("launch.yaml"));
+        command.args(self.launches.iter().map(|launch| self.folder.join(launch)));
         let mut server = Server::spawn(command, "launchgate", self.folder.join("daemon.log"));
-        server.wait_for("report", || {
-            self.ask(&["report", "--format", "json"]).status.code().filter(|c| *c < 3)
-        });
+        server
+            .wait_for("report", || self.ask(&["watch", "--once"]).status.code().filter(|c| *c < 3));
         self.server = Some(server);
     }
 

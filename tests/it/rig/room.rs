@@ -12,13 +12,26 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn start() -> Self {
         let service = Recorder::start();
-        let go_live = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
-        let launch = include_str!("../browser/room.yaml")
-            .replace("@go_live@", &go_live.strftime("%Y-%m-%dT%H:%M:00[UTC]").to_string())
-            .replace("@service@", &service.url());
-        let mut daemon = Daemon::of(&launch);
+        let mut daemon = Daemon::of(&Self::launch(&service));
         daemon.start();
         daemon.wait_for("first looks", |r| r["blockers"].as_array().is_some_and(|b| b.len() == 1));
+        Self { daemon, service }
+    }
+
+    fn launch(service: &Recorder) -> String {
+        let go_live = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
+        include_str!("../browser/room.yaml")
+            .replace("@go_live@", &go_live.strftime("%Y-%m-%dT%H:%M:00[UTC]").to_string())
+            .replace("@service@", &service.url())
+    }
+
+    /// A daemon that serves the same launch twice, as `room` and as `annex`.
+    pub(crate) fn with_an_annex() -> Self {
+        let service = Recorder::start();
+        let room = Self::launch(&service);
+        let mut daemon = Daemon::of(&room);
+        daemon.beside("annex.yaml", &room.replace("launch: room", "launch: annex"));
+        daemon.start();
         Self { daemon, service }
     }
 

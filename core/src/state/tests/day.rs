@@ -3,7 +3,7 @@
 use super::launch::{Told, plan, step};
 use super::*;
 use crate::procedure::{Procedure, Purpose, Step};
-use crate::report::DayReport;
+use crate::report::{DayReport, Report};
 use crate::run::{Choice, Ended, RunId, RunStatus};
 use std::time::Duration;
 
@@ -54,7 +54,12 @@ fn begun(change: impl Fn(&mut Vec<Step>)) -> (Told, Perform) {
 
 fn day(told: &mut Told) -> DayReport {
     let now = told.now;
-    told.state.report(now).day.expect("there is a plan of it")
+    let report = told.state.report(now);
+    // Where a step stands has fields of its own beside those of the plan.
+    let written = serde_json::to_string(&report).expect("JSON");
+    let read: Report = serde_json::from_str(&written).expect("it is read back");
+    assert_eq!(read.day, report.day);
+    report.day.expect("there is a plan of it")
 }
 
 fn done(told: &mut Told, run: &RunId, person: &'static str) -> Result<Vec<Effect>, Rejected> {

@@ -113,7 +113,8 @@ fn a_decision_is_kept_with_its_report_and_goes_stale() {
     let report = told.state.report(now);
     let made = report.decisions.first().expect("it is there");
     assert_eq!((made.decision, made.stale, made.verdict), (Word::Go, false, Verdict::Go));
-    let kept: serde_json::Value = serde_json::from_str(&made.kept.report).expect("JSON");
+    let kept = made.kept.as_ref().expect("it was just made");
+    let kept: serde_json::Value = serde_json::from_str(&kept.report).expect("JSON");
     assert_eq!(kept["verdict"], "GO");
     told.see("infra/dns", bad());
     let report = told.state.report(now);
