@@ -74,7 +74,12 @@ fn schedule(report: &Report, width: usize) -> Line<'static> {
     } else {
         toned(format!("✗ overdue: {}", words::names(&report.overdue)), Tone::Bad)
     };
-    fit(vec![standing, plain(" · "), go_live], width)
+    let mut line = vec![standing];
+    if let Some(again) = words::looking_again(report) {
+        line.push(plain(format!(" · … {again}")));
+    }
+    line.extend([plain(" · "), go_live]);
+    fit(line, width)
 }
 
 /// The last decision; those before it are history.
