@@ -174,7 +174,7 @@ pub fn planned(step: &DayStep, report: &Report) -> String {
 }
 
 /// An instant on the clock of the launch, and in which zone: `Tue 2026-12-01 09:00:00 GMT`.
-pub fn clock(instant: Timestamp, report: &Report) -> String {
+pub fn on_the_clock(instant: Timestamp, report: &Report) -> String {
     match here(instant, report) {
         Some(instant) => instant.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string(),
         None => format!("{instant:.0}"),

@@ -41,7 +41,7 @@ pub(super) fn happened(report: &Report, live: bool) -> Markup {
             ol.timeline {
                 @for entry in &entries {
                     li {
-                        time datetime=(entry.at) title=(words::clock(entry.at, report)) { (ago(entry.at, report.as_of)) } " "
+                        time datetime=(entry.at) title=(words::on_the_clock(entry.at, report)) { (ago(entry.at, report.as_of)) } " "
                         (badge(entry.what, entry.tone)) " " (entry.says)
                     }
                 }

@@ -62,7 +62,7 @@ pub fn badge(word: &str, tone: Tone) -> Markup {
 
 /// An instant, on the clock of the launch.
 fn instant(at: Timestamp, report: &Report) -> Markup {
-    html! { time datetime=(at) { (words::clock(at, report)) } }
+    html! { time datetime=(at) { (words::on_the_clock(at, report)) } }
 }
 
 /// A sentence of ours, in which names and commands stand between backticks.
