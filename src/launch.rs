@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actions::{Around, Shims};
 use crate::clock::Clock;
 use crate::engine::{Engine, Handle, SharedStore};
-use crate::postman::{Couriers, Postman, Turns};
+use crate::postman::{Couriers, InForce, Postman, Turns};
 use crate::runner::{Limits, Looking, Memories, Runner, Surroundings, Wanted, look_back};
 use crate::settings::launch::{Compiled, compile_file};
 use crate::store::StoreError;
@@ -52,6 +52,7 @@ pub struct Launch {
     shared: Shared,
     handle: Handle,
     plan: Arc<Plan>,
+    in_force: InForce,
     probes: Probes,
     memories: Memories,
     wanted: Arc<Wanted>,
@@ -82,7 +83,7 @@ impl Outside {
         match effect {
             Effect::Perform(perform) => executor::begin(self.around(plan), *perform),
             Effect::LookAt(perform) => executor::look_at(self.around(plan), *perform),
-            Effect::Send(message) => self.postman.send(plan, *message),
+            Effect::Send(message) => self.postman.send(*message),
             Effect::Rehearse { procedure, by } => self.rehearse(plan, &procedure, by),
             Effect::LookBack { check, from, to } => self.look_back(plan, check, from, to),
             Effect::LookAgain(checks) => self.wanted.ask(checks),
@@ -154,6 +155,8 @@ impl Launch {
         let seen = Arc::clone(&probes);
         let wanted = Arc::new(Wanted::default());
         let asked = Arc::clone(&wanted);
+        let in_force = Arc::new(Mutex::new(Arc::clone(&plan)));
+        let told = Arc::clone(&in_force);
         let (couriers, posting) = (Arc::clone(&shared.couriers), shared.measures.posting.clone());
         let (engine, handle) = Engine::restore(
             Arc::clone(&plan),
@@ -162,6 +165,7 @@ impl Launch {
             shared.measures.engines.of(&plan.launch),
             |handle| {
                 let postman = Postman {
+                    plan: told,
                     folder: folder.clone(),
                     handle: handle.clone(),
                     clock: Arc::clone(&clock),
@@ -179,7 +183,19 @@ impl Launch {
         let stop = CancellationToken::new();
         let engine = tokio::spawn(engine.run(stop.clone()));
         let looking = Some(Eyes::open(&compiled, &shared, &handle, &memories, &wanted));
-        Ok(Self { file, shared, handle, plan, probes, memories, wanted, looking, engine, stop })
+        Ok(Self {
+            file,
+            shared,
+            handle,
+            plan,
+            in_force,
+            probes,
+            memories,
+            wanted,
+            looking,
+            engine,
+            stop,
+        })
     }
 
     /// The way in and out for everybody else.
@@ -218,6 +234,7 @@ impl Launch {
         let (old, new) = (&self.plan, &compiled.plan);
         self.memories.retain(|check| new.check(check) == old.check(check));
         self.plan = Arc::clone(&compiled.plan);
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&self.plan);
         self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&compiled.probes);
         self.handle.tell(Event::Reloaded(Arc::clone(&compiled.plan))).await;
         let (memories, wanted) = (&self.memories, &self.wanted);

@@ -21,14 +21,13 @@ mod undelivered;
 mod webhook;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(crate) use carrier::{Carrier, schemas};
 pub use courier::main as courier;
 use courier::{Order, Tried};
 pub use couriers::Couriers;
-use jiff::Timestamp;
 use launchgate_core::message::{Delivery, Message};
 use launchgate_core::name::Name;
 use launchgate_core::plan::Plan;
@@ -51,8 +50,13 @@ const LONGEST_WISH: Duration = Duration::from_secs(15 * 60);
 /// When a message is given up.
 const TOO_OLD: Duration = Duration::from_secs(24 * 3_600);
 
+/// The plan in force, for whatever outlives a reload.
+pub type InForce = Arc<Mutex<Arc<Plan>>>;
+
 /// The postman of one launch.
 pub struct Postman {
+    /// The plan in force: a channel that is mended reaches the messages that wait for it.
+    pub plan: InForce,
     /// The launch file's folder.
     pub folder: PathBuf,
     /// Who is told what became of a message.
@@ -69,14 +73,16 @@ pub struct Postman {
 
 impl Postman {
     /// Begins to deliver a message, behind those of its matter. What becomes of it reaches the engine.
-    pub fn send(&self, plan: &Plan, message: Message) {
+    pub fn send(&self, message: Message) {
+        let plan = in_force(&self.plan);
         let kind = plan.channels.get(&message.channel).map(|channel| channel.kind.as_str());
         let mut turn = self.turns.take(kind, &message);
-        let (id, at) = (message.id.clone(), message.at);
+        let id = message.id.clone();
         let delivering = Delivering {
             kind: kind.unwrap_or("none").to_owned(),
-            order: Order::of(plan, &self.folder, message),
-            at,
+            message,
+            plan: Arc::clone(&self.plan),
+            folder: self.folder.clone(),
             clock: Arc::clone(&self.clock),
             couriers: Arc::clone(&self.couriers),
             posting: self.posting.clone(),
@@ -92,12 +98,16 @@ impl Postman {
     }
 }
 
+fn in_force(plan: &InForce) -> Arc<Plan> {
+    Arc::clone(&plan.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// A message on its way.
 struct Delivering {
     kind: String,
-    order: Result<Order, String>,
-    /// Since when it waits.
-    at: Timestamp,
+    message: Message,
+    plan: InForce,
+    folder: PathBuf,
     clock: Arc<dyn Clock>,
     couriers: Arc<Couriers>,
     posting: Posting,
@@ -106,19 +116,12 @@ struct Delivering {
 impl Delivering {
     /// Tries until it has arrived or is given up; or until nobody wants to know, since the daemon ends.
     async fn see_it_through(self, nobody_cares: impl Fn() -> bool) -> Option<Delivery> {
-        let order = match self.order {
-            Ok(order) => order,
-            Err(because) => {
-                self.posting.tried(&self.kind, "refused");
-                return Some(Delivery::GivenUp { at: self.clock.now().wall, because });
-            }
-        };
         let mut tries = 0;
         loop {
-            let tried = self.couriers.send(&order).await;
+            let tried = self.once().await;
             tries += 1;
             let at = self.clock.now().wall;
-            let is_too_old = elapsed(self.at, at) > TOO_OLD;
+            let is_too_old = self.is_too_old();
             self.posting.tried(&self.kind, result(&tried, is_too_old));
             let wish = match tried {
                 Ok(()) => return Some(Delivery::Sent { at }),
@@ -129,7 +132,8 @@ impl Delivering {
                     return Some(Delivery::GivenUp { at, because });
                 }
                 Err(Undelivered::Yet { because, after }) => {
-                    tracing::warn!(channel = %order.message.channel, %because, "a message waits");
+                    let Message { id, channel, .. } = &self.message;
+                    tracing::warn!(message = %id, %channel, %because, "a message waits");
                     after
                 }
             };
@@ -138,6 +142,21 @@ impl Delivering {
             }
             tokio::time::sleep(pause(tries, wish)).await;
         }
+    }
+
+    /// Tries once, under the plan in force. What is too old by then, since the daemon was away, is not told any more.
+    async fn once(&self) -> Tried {
+        let order = Order::of(&in_force(&self.plan), &self.folder, self.message.clone())
+            .map_err(Undelivered::ForGood)?;
+        if !self.is_too_old() {
+            return self.couriers.send(&order).await;
+        }
+        let unknown = || Err(Undelivered::yet("within a day it was not known to have arrived"));
+        self.couriers.end_of(&order).unwrap_or_else(unknown)
+    }
+
+    fn is_too_old(&self) -> bool {
+        elapsed(self.message.at, self.clock.now().wall) > TOO_OLD
     }
 }
 

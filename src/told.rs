@@ -33,7 +33,9 @@ mod tests {
             let Err(why) = read::<Value>(&text.as_bytes()[..cut]) else { panic!("cut at {cut}") };
             assert!(why.starts_with("not understood at byte") && !why.contains("hunter2"), "{why}");
         }
-        let long = vec![b' '; usize::try_from(MAX_ORDER).unwrap() + 1];
-        assert!(read::<Value>(long.as_slice()).is_err(), "it is bounded");
+        let most = usize::try_from(MAX_ORDER).unwrap();
+        let of = |length: usize| format!("\"{}\"", "a".repeat(length - 2));
+        assert!(read::<Value>(of(most).as_bytes()).is_ok());
+        assert!(read::<Value>(of(most + 1).as_bytes()).is_err(), "it is bounded");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jiff::Timestamp;
 use launchgate_core::report::Report;
 use launchgate_core::state::State;
 use launchgate_core::time::Moment;
@@ -82,25 +83,42 @@ impl Drop for TestCouriers {
 
 /// Sends a message, and gives what the engine would hear.
 async fn sent(plan: &Arc<Plan>, message: Message) -> Delivery {
+    sent_while(plan, message, |_| ()).await
+}
+
+/// Sends a message under a plan that changes once it is on its way.
+async fn sent_while(plan: &Arc<Plan>, message: Message, change: impl Fn(&InForce)) -> Delivery {
     let post = TestCouriers::new();
     let (inbox, mut letters) = mpsc::channel::<Letter>(8);
     let now = Moment::at("2026-12-01T08:00:00Z".parse().unwrap());
     let report: Report = State::new(Arc::clone(plan)).report(now);
     let (_reports, read) = watch::channel(Arc::new(report));
-    let handle = Handle::new(plan.launch.clone(), inbox, read);
+    let in_force = Arc::new(Mutex::new(Arc::clone(plan)));
     let postman = Postman {
+        plan: Arc::clone(&in_force),
         folder: PathBuf::from("."),
-        handle,
+        handle: Handle::new(plan.launch.clone(), inbox, read),
         clock: Arc::new(SystemClock::new()),
         couriers: Arc::clone(&post.couriers),
         posting: Posting::default(),
         turns: Turns::default(),
     };
-    postman.send(plan, message);
+    postman.send(message);
+    change(&in_force);
     match letters.recv().await.map(|letter| letter.event) {
         Some(Event::Delivered { delivery, .. }) => delivery,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_channel_that_is_mended_reaches_what_waits_for_it() {
+    let listener = Listener::start(&[]).await;
+    let (wrong, right) = (plan(&nobody().await), plan(&listener.url));
+    let mend = |in_force: &InForce| *in_force.lock().unwrap() = Arc::clone(&right);
+    let delivery = sent_while(&wrong, message("room"), mend).await;
+    assert!(matches!(delivery, Delivery::Sent { .. }), "{delivery:?}");
+    assert_eq!(listener.heard().len(), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Couriers that are real processes, of daemons that die and come back.
 
-use std::fs::{self, File};
+use std::fs::File;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use launchgate_core::message::Message;
@@ -100,7 +101,7 @@ async fn a_courier_that_is_killed_leaves_the_message_to_the_next() {
         kill_process(pid, Signal::KILL).unwrap();
     };
     let (tried, ()) = tokio::join!(post.couriers.send(&order), killed);
-    assert_eq!(tried, Err(Undelivered::yet("its courier was killed")));
+    assert_eq!(tried, Err(Undelivered::yet("its courier ended with signal: 9 (SIGKILL)")));
     assert_eq!(post.couriers.send(&order).await, Ok(()));
     assert_eq!(listener.heard().len(), 2, "nobody can know that the first had taken it");
 }
@@ -133,8 +134,49 @@ async fn what_was_cut_short_brings_nothing_and_blocks_nothing() {
     assert_eq!(listener.heard().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_that_could_not_be_kept_and_what_is_said_beside_it_harms_nothing() {
+    let listener = Listener::start(&[]).await;
+    let (post, order) = (TestCouriers::new(), order(&listener.url));
+    let file = post.folder.join(order.file());
+    // A device that is always full stands for the disk.
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+    let tried = post.couriers.send(&order).await;
+    let Err(Undelivered::Yet { because, .. }) = tried else { panic!("{tried:?}") };
+    assert!(
+        because.starts_with("its courier: what becomes of the message cannot be kept in /"),
+        "{because}"
+    );
+    assert!(because.contains("No space left") && listener.heard().is_empty(), "{because}");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(post.couriers.send(&order).await, Ok(()));
+    // The next one may fail as it likes: it has arrived.
+    let missing = Couriers::open(&post.folder, Program::missing()).unwrap();
+    assert_eq!(missing.end_of(&order), Some(Ok(())));
+    let tried = missing.send(&order).await;
+    assert!(
+        matches!(&tried, Err(Undelivered::Yet { because, .. }) if because.starts_with("its courier cannot be started: No such file")),
+        "{tried:?}"
+    );
+    assert_eq!(listener.heard().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_courier_whose_daemon_is_gone_waits_for_nobody() {
+    let (post, order) = (TestCouriers::new(), order("http://127.0.0.1:1"));
+    let file = post.folder.join(order.file());
+    let busy = File::create(&file).unwrap();
+    busy.lock().unwrap();
+    let mut told: serde_json::Value = serde_json::to_value(&order).unwrap();
+    told["sender"] = 1.into();
+    let told = serde_json::to_vec(&told).unwrap();
+    let gone = tokio::task::spawn_blocking(move || carry(&file, &told[..]).unwrap_err());
+    let why = tokio::time::timeout(PATIENCE, gone).await.expect("it does not wait").unwrap();
+    assert_eq!(why, "its daemon is gone");
+}
+
 #[test]
-fn old_files_are_removed_and_young_ones_stay() {
+fn old_files_are_removed_and_all_others_stay() {
     let post = TestCouriers::new();
     let write = |name: &str, age: Duration| {
         let path = post.folder.join(name);
@@ -142,7 +184,9 @@ fn old_files_are_removed_and_young_ones_stay() {
         file.set_modified(SystemTime::now() - age).unwrap();
         path
     };
-    let (old, young) = (write("old", KEPT * 2), write("young", KEPT / 2));
+    let (old, young) = ("a".repeat(NAME), "b".repeat(NAME));
+    let files = [write(&old, KEPT * 2), write(&young, KEPT / 2), write("note", KEPT * 2)];
+    fs::create_dir(post.folder.join("lost+found")).unwrap();
     next(&post);
-    assert_eq!((old.exists(), young.exists()), (false, true));
+    assert_eq!(files.map(|file| file.exists()), [false, true, true]);
 }
