@@ -343,7 +343,7 @@ pub(super) fn router(app: &App) -> Router<App> {
     OPERATIONS.iter().fold(Router::new(), |router, operation| {
         let handler = (operation.handler)();
         let handler = match operation.deed {
-            None => handler,
+            None => handler.route_layer(from_fn_with_state(app.clone(), may_read)),
             Some(deed) => handler.route_layer(from_fn_with_state(
                 app.clone(),
                 move |State(app): State<App>, request: Request, next: Next| async move {
@@ -353,6 +353,14 @@ pub(super) fn router(app: &App) -> Router<App> {
         };
         router.route(operation.path, handler)
     })
+}
+
+/// What is no order is read, in whichever way it is asked.
+async fn may_read(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.tokens.may_read(Shown::of(&request)) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
 }
 
 async fn authorised(app: &App, deed: Deed, mut request: Request, next: Next) -> Response {

@@ -3,7 +3,7 @@
 use super::secure::{Secure, people};
 use super::site::{Site, tokens};
 use crate::render::sample::Sample;
-use crate::web::auth::Role;
+use crate::web::auth::{Role, Tokens};
 use crate::web::openapi;
 use crate::web::routes::OPERATIONS;
 
@@ -58,6 +58,22 @@ async fn each_role_may_what_the_table_says_and_nothing_else() {
         }
     }
     assert_eq!(tried, Role::ALL.len() * 14, "every order, and whoami");
+}
+
+#[tokio::test]
+async fn off_loopback_nothing_is_read_without_a_token() {
+    let site = Site::guarded(Tokens { guard_reads: true, ..tokens() }).await;
+    for operation in OPERATIONS.iter().filter(|operation| operation.deed.is_none()) {
+        let (method, path) = (operation.method.to_uppercase(), filled(operation.path));
+        let refusal = site.ask(&method, &path, &[], "").await.refusal();
+        assert_eq!(refusal, (401, "unauthorized".to_owned()), "{}", operation.id);
+        // The stream has no end.
+        if operation.id != "events" {
+            let viewer = bearer(Role::Viewer);
+            let answer = site.ask(&method, &path, &[("Authorization", &viewer)], "").await;
+            assert_ne!(answer.status, 401, "{}: {answer:?}", operation.id);
+        }
+    }
 }
 
 #[tokio::test]
