@@ -6,7 +6,7 @@
   const board = document.getElementById("board");
   const lost = document.getElementById("lost");
   const CALM_MS = 1000, SILENCE_MS = 45000, RETRY_MS = 5000;
-  let asking = false, again = false, seen = Date.now(), counted = Date.now();
+  let asking = false, again = false, hurry = false, resting = null, seen = Date.now(), counted = Date.now();
 
   function alive() {
     seen = Date.now();
@@ -55,10 +55,17 @@
     old.slice(fresh.length).forEach((node) => node.remove());
   }
 
-  async function refresh() {
-    if (asking || document.hidden) { again = true; return; }
+  // Asks for the board again: now, or after a pause if there is no hurry.
+  async function refresh(now) {
+    if (asking || document.hidden || (resting && !now)) {
+      again = true;
+      hurry ||= Boolean(now);
+      return;
+    }
+    clearTimeout(resting);
+    resting = null;
     asking = true;
-    again = false;
+    again = hurry = false;
     try {
       const answer = await fetch(fragment, { cache: "no-store", signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error(answer.status);
@@ -70,13 +77,21 @@
       tick();
       alive();
       document.dispatchEvent(new Event("launchgate:drawn"));
-    } catch { again = true; dead(); }
-    setTimeout(() => { asking = false; if (again) refresh(); }, lost.hidden ? CALM_MS : RETRY_MS);
+    } catch { again = true; hurry = false; dead(); }
+    asking = false;
+    if (hurry) refresh(true);
+    else resting = setTimeout(() => { resting = null; if (again) refresh(); }, lost.hidden ? CALM_MS : RETRY_MS);
+  }
+
+  // Whether an event tells of another answer than the one that is shown.
+  function differs(data) {
+    const shown = document.getElementById("headline")?.dataset.verdict;
+    try { return shown !== undefined && JSON.parse(data).verdict !== shown; } catch { return false; }
   }
 
   function listen() {
     const stream = new EventSource(`/api/v1/launches/${launch}/events`);
-    stream.addEventListener("report", () => { seen = Date.now(); refresh(); });
+    stream.addEventListener("report", ({ data }) => { seen = Date.now(); refresh(differs(data)); });
     stream.addEventListener("alive", () => { seen = Date.now(); if (!lost.hidden) refresh(); });
     stream.addEventListener("error", () => {
       dead();
@@ -94,11 +109,11 @@
     at.textContent = `T${left >= 0 ? "-" : "+"}${days ? `${days}d ` : ""}${clock.map(two).join(":")}`;
   }
 
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
-  document.addEventListener("launchgate:ordered", refresh);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(true); });
+  document.addEventListener("launchgate:ordered", () => refresh(true));
   setInterval(() => { tick(); if (Date.now() - seen > SILENCE_MS) dead(); }, 1000);
   tick();
   // The list of launches has no stream of its own.
   if (launch) listen();
-  else setInterval(refresh, RETRY_MS);
+  else setInterval(() => refresh(), RETRY_MS);
 })();

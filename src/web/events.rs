@@ -1,19 +1,25 @@
 //! The live stream of a launch: server-sent events that say *that* there is a newer report, not what is in it.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
+use launchgate_core::gate::Verdict;
+use launchgate_core::milestone::Phase;
+use launchgate_core::report::Report;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::answers::Summary;
 use super::api::find;
 use super::error::ApiError;
 
-/// Between two events of one stream: what is published meanwhile is one event.
+/// Between two events of one stream: what is published meanwhile is one event, unless the answer itself is another.
 const CALM: Duration = Duration::from_millis(500);
 /// After this long without a report the stream says that it lives, so that a reader can tell silence from loss.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -45,16 +51,67 @@ pub(super) async fn events(
     if heard != Some(newest.as_str()) {
         reports.mark_changed();
     }
-    let stream =
-        stream::unfold((reports, room, Duration::ZERO), |(mut reports, room, pause)| async move {
-            tokio::time::sleep(pause).await;
-            reports.changed().await.ok()?;
-            let report = reports.borrow_and_update().clone();
-            let event =
-                Event::default().event("report").id(report.as_of.to_string()).retry(COME_BACK);
-            let event = event.json_data(Summary::from(&*report)).unwrap_or_default();
-            Some((Ok(event), (reports, room, CALM)))
-        });
+    let stream = stream::unfold((reports, room, None), |(mut reports, room, told)| async move {
+        let report = news(&mut reports, told).await?;
+        let event = Event::default().event("report").id(report.as_of.to_string()).retry(COME_BACK);
+        let event = event.json_data(Summary::from(&*report)).unwrap_or_default();
+        Some((Ok(event), (reports, room, Some(answer(&report)))))
+    });
     let alive = Event::default().event("alive").data("");
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE).event(alive)))
+}
+
+/// What a reader must hear of at once.
+fn answer(report: &Report) -> (Verdict, Phase) {
+    (report.verdict, report.phase)
+}
+
+/// The next report that is worth an event, when this answer was told last: at once if the answer is another, and otherwise not
+/// before some time has passed. Nothing when there will be none.
+async fn news(
+    reports: &mut watch::Receiver<Arc<Report>>,
+    told: Option<(Verdict, Phase)>,
+) -> Option<Arc<Report>> {
+    let until = Instant::now() + CALM;
+    let mut newest = None;
+    loop {
+        tokio::select! {
+            changed = reports.changed() => {
+                changed.ok()?;
+                let report = reports.borrow_and_update().clone();
+                if told != Some(answer(&report)) {
+                    return Some(report);
+                }
+                newest = Some(report);
+            }
+            () = sleep_until(until), if newest.is_some() => return newest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample::Sample;
+
+    #[tokio::test(start_paused = true)]
+    async fn another_answer_is_told_at_once_and_the_same_one_after_a_while() {
+        let [before, after] = [Sample::preparing(), Sample::pending()];
+        let [before, after] = [before, after].map(|mut sample| Arc::new(sample.report()));
+        let told = Some(answer(&before));
+        let (publish, mut reports) = watch::channel(Arc::clone(&before));
+        let rows = [
+            ("the first", None, &before, Duration::ZERO),
+            ("the same answer", told, &before, CALM),
+            ("another phase", told, &after, Duration::ZERO),
+        ];
+        for (row, told, report, expected) in rows {
+            publish.send_replace(Arc::clone(report));
+            let began = Instant::now();
+            let heard = news(&mut reports, told).await.expect("there is news");
+            assert_eq!((answer(&heard), began.elapsed()), (answer(report), expected), "{row}");
+        }
+        drop(publish);
+        assert!(news(&mut reports, told).await.is_none(), "the launch has ended");
+    }
 }
