@@ -13,7 +13,7 @@ use crate::rig::process::{TempDir, need, program};
 fn launch() -> Value {
     json!({
         "launch": "shop", "title": "Shop", "version": "v1", "go_live": "2026-12-01T09:00:00[UTC]",
-        "people": { "owner": ["ann", "bob"] },
+        "people": { "incident_commander": ["ann"], "owner": ["ann", "bob"] },
         "vars": {
             "text": "shop.example", "often": 20, "share": 99.9, "yes": true, "none": null,
             "list": ["192.0.2.53"], "word": "required", "half": "requi", "kind": "http",

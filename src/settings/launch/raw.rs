@@ -394,7 +394,7 @@ pub(super) enum Preexisting {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ask {
-    /// The role that decides; `rollback_authority` by default.
+    /// The role that decides; by default `rollback_authority`, or `incident_commander` where nobody holds that.
     #[serde(default)]
     pub(super) role: Option<String>,
     /// How long it has; `10m` by default. When it has passed nothing is done.

@@ -47,7 +47,12 @@ impl Compiler<'_> {
         let lasts = self.duration(raw.lasts.as_deref(), &path.entry("for"));
         let armed_from = self.armed_from(raw.armed.as_ref(), path);
         let armed_until = self.armed_until(raw.armed.as_ref(), path);
-        let ask = self.ask(raw.ask.as_ref(), &path.entry("ask"));
+        let mode = match raw.mode {
+            raw::Mode::Observe => Mode::Observe,
+            raw::Mode::Suggest => Mode::Suggest,
+            raw::Mode::Act => Mode::Act,
+        };
+        let ask = self.ask(raw.ask.as_ref(), mode, path);
         let [clear_after, arm_delay, cooldown, max_gap] = [
             ("clear_after", &raw.clear_after),
             ("arm_delay", &raw.arm_delay),
@@ -89,11 +94,7 @@ impl Compiler<'_> {
                 raw::OnUnknown::Reset => OnUnknown::Reset,
             },
             clear_after: clear_after.unwrap_or_default(),
-            mode: match raw.mode {
-                raw::Mode::Observe => Mode::Observe,
-                raw::Mode::Suggest => Mode::Suggest,
-                raw::Mode::Act => Mode::Act,
-            },
+            mode,
             ask,
             procedure: procedure?,
             armed_from: armed_from?,
@@ -107,11 +108,17 @@ impl Compiler<'_> {
         })
     }
 
-    /// Whom it asks. A role that the file itself names must be held by somebody.
-    fn ask(&mut self, raw: Option<&raw::Ask>, path: &KeyPath) -> Ask {
-        let usual = Ask::default();
+    /// Whom it asks. A role must be held by somebody: what nobody is asked, nobody answers.
+    fn ask(&mut self, raw: Option<&raw::Ask>, mode: Mode, path: &KeyPath) -> Ask {
+        let named = raw.and_then(|raw| raw.role.as_deref());
+        let path_of_ask = path.entry("ask");
+        let role = match named {
+            Some(role) => self.role(role, &path_of_ask.entry("role")),
+            None => self.usual_role(mode, path),
+        };
+        let usual = Ask { role: role.unwrap_or(Ask::default().role), ..Ask::default() };
         let Some(raw) = raw else { return usual };
-        let role = raw.role.as_deref().and_then(|role| self.role(role, &path.entry("role")));
+        let path = path_of_ask;
         let within = self.duration(raw.within.as_deref(), &path.entry("within"));
         let remind = self.duration(raw.remind.as_deref(), &path.entry("remind"));
         if remind.is_some_and(|remind| remind < Duration::from_secs(10)) {
@@ -122,10 +129,22 @@ impl Compiler<'_> {
             self.problem(problem.hint("remind every 10s at most"));
         }
         Ask {
-            role: role.unwrap_or(usual.role),
+            role: usual.role,
             within: within.unwrap_or(usual.within),
             remind: remind.unwrap_or(usual.remind),
         }
+    }
+
+    /// The first held role of those that may roll back.
+    fn usual_role(&mut self, mode: Mode, path: &KeyPath) -> Option<Name> {
+        let may = ["rollback_authority", "incident_commander"].map(Name::of);
+        let held = may.into_iter().find(|role| self.people.contains_key(role));
+        if held.is_none() && mode == Mode::Suggest {
+            let message = "it suggests a rollback, and there is nobody to ask";
+            let hint = "name who decides under `people:`, as `rollback_authority: [alice]`, or say `ask: { role: … }`";
+            self.problem(Problem::new(path.clone(), message).hint(hint));
+        }
+        held
     }
 
     fn window(&mut self, raw: Option<&raw::Window>, path: &KeyPath) -> Option<Window> {
