@@ -347,6 +347,7 @@ impl State {
                 && self.plan.checklists[place.list].checks[place.check] == *check
             {
                 self.checks[place.at].memory = old.checks[i].memory.clone();
+                self.checks[place.at].asked = old.checks[i].asked;
             }
         }
         for (trigger, memory) in old.plan.triggers.iter().zip(old.triggers) {
@@ -363,6 +364,7 @@ impl State {
         self.runs = old.runs;
         self.outbox = old.outbox;
         self.up_since = old.up_since;
+        self.stopping = old.stopping;
         self.watched = old.watched;
         self.rehearsals = old.rehearsals;
         for (trigger, memory) in self.plan.triggers.iter().zip(&self.triggers) {

@@ -209,7 +209,8 @@ fn refused(status: StatusCode, text: &str) -> Failed {
         .map_or_else(|| format!("the daemon answers {status}"), str::to_owned);
     let hint = answer["hint"].as_str().map_or_else(String::new, |h| format!("\n  = hint: {h}"));
     let message = format!("{message}{hint}");
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    // Both pass: the one who asks again later is heard.
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         return Failed::unreachable(message);
     }
     if status.is_server_error() { Failed::internal(message) } else { Failed::usage(message) }

@@ -101,9 +101,10 @@ impl State {
         for memory in &mut self.triggers {
             memory.unconfirmed = memory.status.is_armed();
         }
+        // What time brings now is sent as it is made.
+        self.resend(effects);
         self.tick(now, effects);
         self.ask_again(effects);
-        self.resend(effects);
         let running = self.runs.iter().filter(|run| !run.status.is_final());
         let open: Vec<(RunId, usize, u32)> = running
             .flat_map(|run| {

@@ -37,6 +37,9 @@ fn what_is_asked_for_is_waited_for_until_a_look_that_began_later() {
     let kept = told.kept.len();
     told.try_apply(ask(&["infra/tls"])).unwrap();
     assert_eq!((waits(&mut told), told.kept.len()), (vec!["infra/tls".to_owned()], kept));
+    let plan = Arc::clone(told.state.plan());
+    told.try_apply(Event::Reloaded(plan)).unwrap();
+    assert_eq!(waits(&mut told), ["infra/tls"], "what was seen before a reload is no answer");
     told.restart();
     assert!(waits(&mut told).is_empty(), "a daemon that comes back looks at everything anyway");
 }
