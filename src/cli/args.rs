@@ -76,7 +76,7 @@ pub enum Command {
     Decide(GoNoGo),
     /// Record that a milestone was reached.
     Milestone {
-        /// Which: `deploy_started`, `migration_done`, `smoke_passed`, `live`, `rolled_back`, `closed`.
+        /// Which: `deploy_started`, `migration_done`, `smoke_passed`, `live`, `closed`; by hand also `rollback_started`, `rolled_back`.
         milestone: Milestone,
         /// The daemon.
         #[command(flatten)]

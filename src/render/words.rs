@@ -395,7 +395,7 @@ pub fn ask(run: &Run, step: usize) -> (String, String) {
     };
     let answers =
         if step.is_manual() { "mark-succeeded|abort" } else { "retry|mark-succeeded|abort" };
-    (task, format!("launchgate run {answers} {} --reason …", run.id))
+    (task, format!("launchgate run {answers} {} --reason WHY", run.id))
 }
 
 /// The time until go-live, or since, to the second: `T-4d 01:54:33`, `T+00:12:05`.

@@ -41,8 +41,16 @@
         // A certificate that may only read is no mistake.
         const why = me || !given ? "" : `✗ ${await told(answer)}`;
         acting.textContent = me ? `You act as ${me.identity}.` : why;
+        if (!me && given && answer.status < 500) {
+          sessionStorage.removeItem(KEPT);
+          // A token that does not count is gone; a certificate is still there.
+          if (known) {
+            await enter();
+            acting.textContent = `${why} ${acting.textContent}`;
+            return;
+          }
+        }
       } catch { acting.textContent = "✗ The daemon does not answer."; }
-      if (!me) sessionStorage.removeItem(KEPT);
     } else acting.textContent = "";
     for (const part of who.querySelectorAll("label, input, [type=submit]")) part.hidden = Boolean(me);
     leave.hidden = !me || !given;
@@ -79,6 +87,7 @@
   }
 
   async function give({ path, body, label }) {
+    const { identity } = me;
     const answer = await fetch(`/api/v1/launches/${launch}/${path}`, {
       method: "POST",
       headers: { ...credentials(), "Content-Type": "application/json" },
@@ -86,7 +95,7 @@
       signal: AbortSignal.timeout(15000),
     });
     if (!answer.ok) throw new Error(await told(answer));
-    acting.textContent = `You act as ${me.identity}. Done: ${label}.`;
+    acting.textContent = `You act as ${identity}. Done: ${label}.`;
     document.dispatchEvent(new Event("launchgate:ordered"));
   }
 

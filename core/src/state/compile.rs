@@ -1,5 +1,6 @@
 //! The report of a state at an instant: findings, gates, the verdict for the phase, and what is overdue.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -353,10 +354,14 @@ impl State {
         let late =
             undelivered.oldest_waiting.filter(|at| elapsed(*at, now.wall) > LATE).map(|at| {
                 let since = format_duration(elapsed(at, now.wall));
-                format!(
-                    "{} messages wait to be delivered, the oldest for {since}",
-                    undelivered.waiting
-                )
+                let channels: BTreeSet<&str> =
+                    self.outbox.waiting().map(|message| message.channel.as_str()).collect();
+                let channels = channels.into_iter().collect::<Vec<_>>().join(", ");
+                let waiting = match undelivered.waiting {
+                    1 => "1 message waits".to_owned(),
+                    n => format!("{n} messages wait"),
+                };
+                format!("{waiting} to be delivered to {channels}, the oldest for {since}")
             });
         let problem = self.plan_problem.iter().cloned();
         problem

@@ -145,7 +145,7 @@ impl State {
         if run.is_rollback() || !step.is_manual() {
             let text = format!(
                 "run {id} waits for a person at the step `{}`: `launchgate run status` shows it, \
-                 `launchgate run retry|mark-succeeded|abort {id}` decides",
+                 `launchgate run retry|mark-succeeded|abort {id} --reason WHY` decides",
                 step.id
             );
             return Some((id.clone(), step.id.to_string(), text, CALL_AGAIN));
@@ -154,7 +154,7 @@ impl State {
         let people: Vec<&str> = people.into_iter().flatten().map(Name::as_str).collect();
         let task = step.settings.get("instructions").and_then(serde_json::Value::as_str);
         let text = format!(
-            "{}: {} Then `launchgate run mark-succeeded {id} --reason …`",
+            "{}: {} Then `launchgate run mark-succeeded {id} --reason WHY`",
             if people.is_empty() { step.id.to_string() } else { people.join(", ") },
             task.unwrap_or(step.id.as_str())
         );

@@ -276,7 +276,7 @@ impl State {
         }
         let people: Vec<&str> = people.iter().map(Name::as_str).collect();
         format!(
-            "trigger {0} asks for `{1}`: {2} ({3}) decides, by `launchgate trigger fire {0}` or `launchgate trigger decline {0}`. {4}",
+            "trigger {0} asks for `{1}`: {2} ({3}) decides, by `launchgate trigger fire {0} --reason WHY` or `launchgate trigger decline {0} --reason WHY`. {4}",
             trigger.id,
             trigger.procedure,
             role,

@@ -70,7 +70,7 @@ fn sentence(text: &str) -> Markup {
     let text = tame(text);
     let parts: Vec<&str> = text.split('`').collect();
     // One that is not closed is of somebody else's making.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return html! { (text) };
     }
     html! { @for (i, part) in parts.iter().enumerate() { @if i % 2 == 1 { code { (part) } } @else { (part) } } }

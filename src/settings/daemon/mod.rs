@@ -227,7 +227,7 @@ fn misfits(settings: &Settings) -> Vec<Problem> {
             || (certified && !web.certificates.is_empty());
         if !(web.tls_terminated || web.tls.is_some()) || !known {
             let message = format!(
-                "{} is open to others, without TLS, or with nothing to know people by",
+                "{} is open to others: that takes TLS, and something to know people by",
                 web.listen
             );
             let hint = "listen on loopback; or name a certificate in `web.tls`, or put a proxy with TLS in front and say `tls_terminated: true`, and add tokens";
@@ -330,7 +330,7 @@ mod tests {
                 "open to others",
                 "LAUNCHGATE__WEB__LISTEN",
                 "0.0.0.0:80",
-                "LAUNCHGATE__WEB__LISTEN: error: web.listen: 0.0.0.0:80 is open to others, without TLS, or with nothing to know people by\n  = hint: listen on loopback; or name a certificate in `web.tls`, or put a proxy with TLS in front and say `tls_terminated: true`, and add tokens",
+                "LAUNCHGATE__WEB__LISTEN: error: web.listen: 0.0.0.0:80 is open to others: that takes TLS, and something to know people by\n  = hint: listen on loopback; or name a certificate in `web.tls`, or put a proxy with TLS in front and say `tls_terminated: true`, and add tokens",
             ),
             (
                 "every site",

@@ -159,7 +159,11 @@ fn the_settings_of_the_cluster_and_of_compose_are_taken_with_tokens_and_refused_
         assert_eq!(settings.web.listen.port(), 7420);
         assert!(settings.store.path.starts_with("/var/lib/launchgate"));
         let bare = daemon::load(Some(&path), []).map_err(|e| e.to_string());
-        assert!(bare.unwrap_err().contains("without TLS or without tokens"), "{}", path.display());
+        assert!(
+            bare.unwrap_err().contains("that takes TLS, and something to know people by"),
+            "{}",
+            path.display()
+        );
     }
 }
 
