@@ -121,24 +121,24 @@ fn the_page_shows_how_each_announcement_stands() {
     <ul class="cards">
     <li>
     <span class="badge open">
-    <span aria-hidden="true">! </span>missed</span> <strong>T-3d</strong> <span class="fine">to room · <time datetime="2026-11-24T08:00:00Z">2026-11-24T08:00:00Z</time>
+    <span aria-hidden="true">! </span>missed</span> <strong>T-3d</strong> <span class="fine">to room · <time datetime="2026-11-24T08:00:00Z">Tue 2026-11-24 08:00:00 GMT</time>
     </span>
     <p>The plan</p>
     <p class="fine">it could not be made within 1h of its time</p>
     </li>
     <li>
     <span class="badge bad">
-    <span aria-hidden="true">✗ </span>failed</span> <strong>T-2h</strong> <span class="fine">to room, mail · technical_lead · <time datetime="2026-11-27T06:00:00Z">2026-11-27T06:00:00Z</time>
+    <span aria-hidden="true">✗ </span>failed</span> <strong>T-2h</strong> <span class="fine">to room, mail · technical_lead · <time datetime="2026-11-27T06:00:00Z">Fri 2026-11-27 06:00:00 GMT</time>
     </span>
     <p>
     <strong>Soon: ${launch.title}</strong>
     </p>
     <p>At ${launch.go_live}</p>
-    <p class="fine">mail: permanent error (550): ]0;owned2J&lt;img src=x onerror=alert(1)&gt; `a` | b @channel txt.exe</p>
+    <p class="fine">mail: permanent error (550): ]0;owned2J&lt;img src=x onerror=alert(1)&gt; <code>a</code> | b @channel txt.exe</p>
     </li>
     <li>
     <span class="badge good">
-    <span aria-hidden="true">✓ </span>sent</span> <strong>deploy_started</strong> <span class="fine">to room · <time datetime="2026-11-27T06:01:00Z">2026-11-27T06:01:00Z</time>
+    <span aria-hidden="true">✓ </span>sent</span> <strong>deploy_started</strong> <span class="fine">to room · <time datetime="2026-11-27T06:01:00Z">Fri 2026-11-27 06:01:00 GMT</time>
     </span>
     <p>Deployment of ${version} started</p>
     <p class="fine">sent 30s ago</p>
@@ -147,7 +147,8 @@ fn the_page_shows_how_each_announcement_stands() {
     <span class="badge calm">
     <span aria-hidden="true">· </span>waiting</span> <strong>all-normal</strong> <span class="fine">1h after live, to mail</span>
     <p>All normal</p>
-    <p class="fine">waits for `live`</p>
+    <p class="fine">waits for <code>live</code>
+    </p>
     </li>
     </ul>
     "#);
