@@ -1,8 +1,9 @@
 # Two commands: `make demo` shows the whole loop with nothing installed, `make test` installs what the tests need and runs them.
 .PHONY: demo test lint bench install-rigs simulate fuzz dist-assets deb
 
+# Built once and looked at: without what only helps those who change it, which takes some time to make.
 demo:
-	cargo run --quiet -- demo
+	CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo run --quiet -- demo
 
 install-rigs:
 	tests/rigs/install.sh
